@@ -1,0 +1,33 @@
+import type { Issue } from '../src/kernel/errors.ts';
+import type { HookDefinition } from './definition.ts';
+
+/** A hook as reads show it. */
+export interface HookView {
+  readonly id: string;
+  readonly definition: HookDefinition;
+  /** Content hash of the definition. */
+  readonly hash: string;
+  readonly enabled: boolean;
+  /** The file it lives in, relative to its hook directory; null: made through the API. */
+  readonly file: string | null;
+  /** Why the newest version of its file was refused; the last good one keeps running. Empty: nothing is wrong. */
+  readonly errors: readonly Issue[];
+  /** ms since the epoch */
+  readonly created_at: number;
+  readonly updated_at: number;
+}
+
+export interface HookService {
+  /** @throws CrucibleError `invalid`, `already_exists`, `egress_denied`; shell actions are refused (`forbidden`) unless `allowShell` */
+  create(input: unknown, options: { readonly allowShell: boolean }): Promise<HookView>;
+  /** @throws CrucibleError `invalid`, `not_found`, `managed_by_file` */
+  replace(id: string, input: unknown, options: { readonly allowShell: boolean }): Promise<HookView>;
+  /** @throws CrucibleError `not_found`, `managed_by_file` */
+  remove(id: string): Promise<void>;
+  /** @throws CrucibleError `not_found` (also in a world that the caller cannot see) */
+  get(id: string): Promise<HookView>;
+  list(page: { readonly after?: string; readonly limit: number }): Promise<readonly HookView[]>;
+  setEnabled(id: string, enabled: boolean): Promise<HookView>;
+  /** Everything that is wrong with a hook file's text, or with a definition as an object. Empty: nothing. */
+  validate(input: { readonly text: string; readonly file: string } | { readonly definition: unknown }): Promise<readonly Issue[]>;
+}

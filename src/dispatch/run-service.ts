@@ -1,0 +1,24 @@
+import type { JsonObject } from '../kernel/json.ts';
+import type { Attempt, Run, RunState } from './run.ts';
+
+export interface RunDetail {
+  readonly run: Run;
+  readonly attempts: readonly Attempt[];
+  readonly definition: JsonObject;
+}
+
+export interface RunPage {
+  readonly data: readonly Run[];
+  readonly next_cursor: string | null;
+}
+
+export interface RunService {
+  /** @throws CrucibleError `not_found` */
+  get(id: string): Promise<RunDetail>;
+  /** Newest first. @throws CrucibleError `bad_cursor` */
+  list(target: string, page: { readonly state?: RunState; readonly limit: number; readonly cursor?: string }): Promise<RunPage>;
+  /** The runs that an event led to. */
+  ofEvent(eventPosition: number): Promise<readonly Run[]>;
+  /** Sets a final row pending again under the next generation. @throws CrucibleError `not_found`, `conflict` */
+  replay(id: string): Promise<Run>;
+}

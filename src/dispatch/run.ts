@@ -1,0 +1,93 @@
+import type { JsonObject } from '../kernel/json.ts';
+import type { TableDefinition } from '../log/records.ts';
+
+/**
+ * A run: one reaction of one target (hook, webhook, flow) to one event. Its row is written in the commit of the event,
+ * so there is no window in which a matched event has none. States and transitions: `states.ts`.
+ */
+export const RUN_STATES = [
+  'pending',
+  'held',
+  'running',
+  'retrying',
+  'succeeded',
+  'denied',
+  'failed',
+  'dead',
+  'skipped',
+  'cancelled',
+] as const;
+export type RunState = (typeof RUN_STATES)[number];
+
+export type RunKind = 'hook' | 'webhook' | 'flow';
+
+/** The row of a run. A type, not an interface, so that it is a `Row`. Times are ms since the epoch. */
+export type Run = {
+  /** `run_<UUIDv7>` */
+  readonly id: string;
+  readonly kind: RunKind;
+  /** `hook:<name>`, `webhook:<whk id>`, `flow:<name>` */
+  readonly target: string;
+  /** Content hash of the definition that matched; a run keeps it whatever the target becomes. */
+  readonly definition: string;
+  readonly event_id: string;
+  readonly event_type: string;
+  readonly event_position: number;
+  /** `-event_position`: an ascending index on it lists newest first, and a target has one run an event. */
+  readonly newest: number;
+  readonly world: string;
+  readonly correlation_id: string;
+  readonly depth: number;
+  readonly key: string | null;
+  /** 0; replays and retries by hand count up. */
+  readonly generation: number;
+  readonly state: RunState;
+  readonly reason: string | null;
+  /** Set once a generation, at commit (direct) or at claim (drain). */
+  readonly workflow_id: string | null;
+  readonly temporal_run_id: string | null;
+  readonly claim_token: string | null;
+  /** When the next attempt is due. */
+  readonly due_at: number | null;
+  /** When the sweeper looks; null once final or held. */
+  readonly sweep_at: number | null;
+  /** How many attempts of this generation are recorded. */
+  readonly attempts: number;
+  readonly created_at: number;
+  readonly started_at: number | null;
+  readonly finished_at: number | null;
+};
+
+/** One recorded attempt; its id is `<run id>.<generation>.<number>`, so attempts are read by id. */
+export type Attempt = {
+  readonly id: string;
+  readonly run_id: string;
+  readonly generation: number;
+  /** From 1 up. */
+  readonly number: number;
+  readonly started_at: number;
+  readonly duration_ms: number;
+  readonly outcome: 'succeeded' | 'denied' | 'failed' | 'skipped';
+  /** What went wrong, as a stable word (`timeout`, `http_500`, `egress_denied`), and in words. */
+  readonly error: { readonly code: string; readonly message: string } | null;
+  /** What the kind of action tells: status, headers, body, timings of a delivery; output and log of a script. Capped, no secrets. */
+  readonly detail: JsonObject;
+};
+
+export const attemptId = (runId: string, generation: number, number: number): string =>
+  `${runId}.${generation}.${number}`;
+
+export const RUN_TABLE: TableDefinition = {
+  name: 'run',
+  indexes: [
+    { name: 'run_target', fields: ['target', 'newest'] },
+    { name: 'run_target_state', fields: ['target', 'state', 'newest'] },
+    { name: 'run_sweep', fields: ['sweep_at'] },
+    { name: 'run_event', fields: ['event_position', 'target'] },
+  ],
+};
+
+export const ATTEMPT_TABLE: TableDefinition = { name: 'attempt', indexes: [] };
+
+/** Definitions by content hash: `{id: <sha256 hex>, kind, definition}`. Never changed, so a run finds what it matched. */
+export const DEFINITION_TABLE: TableDefinition = { name: 'definition', indexes: [] };

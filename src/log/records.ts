@@ -1,0 +1,65 @@
+import type { JsonObject } from '../kernel/json.ts';
+
+/**
+ * State beside the log: rows in tables, by id, written only by the append loop, in the transaction of the events that
+ * tell of the change. A row is JSON; times in rows are integers, milliseconds since the epoch.
+ */
+export type Row = JsonObject & { readonly id: string };
+
+export type Scalar = string | number | boolean;
+
+/** What a table is called and what it is read by. Services declare theirs; `main` gives them all to the store. */
+export interface TableDefinition {
+  readonly name: string;
+  /** Fields at the top of a row. A row in which the last field of an index is null or absent is not in that index. */
+  readonly indexes: readonly { readonly name: string; readonly fields: readonly string[] }[];
+}
+
+/**
+ * One change of state. Because one loop writes, a guard (`when`, `create`) is checked in the loop against the stored
+ * row and the changes that stand before it in the same commit: either the whole request holds, or none of it is written.
+ */
+export type Mutation =
+  /** A row whose id nobody else can know yet (a fresh UUIDv7): written without looking. */
+  | { readonly op: 'insert'; readonly table: string; readonly row: Row }
+  /** A new row; `already_exists` if there is one of that id. */
+  | { readonly op: 'create'; readonly table: string; readonly row: Row }
+  /** Written whole, over what may be there. */
+  | { readonly op: 'put'; readonly table: string; readonly row: Row }
+  /**
+   * Compare and set: `conflict` unless the row exists and each field of `when` has that value (or one of those).
+   * `set` replaces fields at the top; an undefined field stays.
+   */
+  | {
+      readonly op: 'patch';
+      readonly table: string;
+      readonly id: string;
+      readonly when?: { readonly [field: string]: Scalar | null | readonly (Scalar | null)[] };
+      readonly set: JsonObject;
+    }
+  /** `not_found` if there is no such row. */
+  | { readonly op: 'remove'; readonly table: string; readonly id: string };
+
+/** A read by index: equality on the first fields, a range on the next one, in the index's ascending order. */
+export interface IndexRead {
+  readonly table: string;
+  readonly index: string;
+  /** The values of the index's first fields, from the left. */
+  readonly equals: readonly Scalar[];
+  /** Only rows whose next field is greater than this. */
+  readonly after?: Scalar;
+  /** Only rows whose next field is at most this. */
+  readonly upTo?: Scalar;
+  /** 1 to 1,000 */
+  readonly limit: number;
+}
+
+/** Reads of state. They see every acknowledged write. */
+export interface Records {
+  get(table: string, id: string): Promise<Row | undefined>;
+  /** In the order of `ids`, without the ones that do not exist. */
+  getMany(table: string, ids: readonly string[]): Promise<readonly Row[]>;
+  /** In the order of ids. `after`: only ids greater than this. */
+  list(table: string, page: { readonly after?: string; readonly limit: number }): Promise<readonly Row[]>;
+  byIndex(read: IndexRead): Promise<readonly Row[]>;
+}
