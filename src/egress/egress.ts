@@ -50,7 +50,11 @@ export class EgressError extends Error {
   readonly final: boolean;
   readonly ours: boolean;
 
-  constructor(code: EgressError['code'], message: string, kind: { final: boolean; ours: boolean; cause?: unknown }) {
+  constructor(
+    code: EgressError['code'],
+    message: string,
+    kind: { final: boolean; ours: boolean; cause?: unknown },
+  ) {
     super(message, kind.cause === undefined ? undefined : { cause: kind.cause });
     this.name = 'EgressError';
     this.code = code;
