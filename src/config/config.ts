@@ -27,6 +27,8 @@ export interface Config {
     /** For the managed server; 0: a free one. */
     readonly port: number;
     readonly uiPort: number;
+    /** Where its UI is, when an address is given. */
+    readonly uiUrl: string | undefined;
     /** A server program to use instead of finding or fetching one. */
     readonly binary: string | undefined;
   };

@@ -16,7 +16,10 @@ export interface RunService {
   /** @throws CrucibleError `not_found` */
   get(id: string): Promise<RunDetail>;
   /** Newest first. @throws CrucibleError `bad_cursor` */
-  list(target: string, page: { readonly state?: RunState; readonly limit: number; readonly cursor?: string }): Promise<RunPage>;
+  list(
+    target: string,
+    page: { readonly state?: RunState; readonly limit: number; readonly cursor?: string },
+  ): Promise<RunPage>;
   /** The runs that an event led to. */
   ofEvent(eventPosition: number): Promise<readonly Run[]>;
   /** Sets a final row pending again under the next generation. @throws CrucibleError `not_found`, `conflict` */

@@ -35,6 +35,8 @@ export type Run = {
   readonly event_position: number;
   /** `-event_position`: an ascending index on it lists newest first, and a target has one run an event. */
   readonly newest: number;
+  /** `<15-digit position>:<target>`: unique, and in the order of the log. */
+  readonly order: string;
   readonly world: string;
   readonly correlation_id: string;
   readonly depth: number;
@@ -42,7 +44,10 @@ export type Run = {
   /** 0; replays and retries by hand count up. */
   readonly generation: number;
   readonly state: RunState;
+  /** A stable word that says why the state is what it is. */
   readonly reason: string | null;
+  /** The same in words, where there is more to say. */
+  readonly error: string | null;
   /** Set once a generation, at commit (direct) or at claim (drain). */
   readonly workflow_id: string | null;
   readonly temporal_run_id: string | null;
@@ -83,7 +88,7 @@ export const RUN_TABLE: TableDefinition = {
     { name: 'run_target', fields: ['target', 'newest'] },
     { name: 'run_target_state', fields: ['target', 'state', 'newest'] },
     { name: 'run_sweep', fields: ['sweep_at'] },
-    { name: 'run_event', fields: ['event_position', 'target'] },
+    { name: 'run_state', fields: ['state', 'order'] },
   ],
 };
 

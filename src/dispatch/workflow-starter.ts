@@ -10,7 +10,10 @@ export interface WorkflowStarter {
    * id is refused by Temporal and counts as success.
    * @throws CrucibleError `temporal_unavailable`
    */
-  start(run: Run, policy: AttemptPolicy): Promise<{ readonly temporalRunId: string; readonly started: boolean }>;
+  start(
+    run: Run,
+    policy: AttemptPolicy,
+  ): Promise<{ readonly temporalRunId: string; readonly started: boolean }>;
   /** @throws CrucibleError `temporal_unavailable` */
   describe(workflowId: string): Promise<WorkflowState>;
 }

@@ -1,0 +1,86 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CrucibleError } from '../kernel/errors.ts';
+import { describeStartError, loadConfig } from './load.ts';
+
+let cwd: string;
+beforeEach(() => {
+  cwd = mkdtempSync(join(tmpdir(), 'crucible-config-'));
+});
+afterEach(() => rmSync(cwd, { recursive: true, force: true }));
+
+const load = (env: Record<string, string> = {}, dev = false) => loadConfig({ env, cwd, dev });
+
+const refusal = (env: Record<string, string>): CrucibleError => {
+  try {
+    load(env);
+  } catch (error) {
+    if (error instanceof CrucibleError) return error;
+  }
+  throw new Error('it was accepted');
+};
+
+describe('the configuration', () => {
+  it('has defaults that run on a fresh machine', () => {
+    expect(load()).toMatchObject({
+      host: '127.0.0.1',
+      port: 8080,
+      dataDir: join(cwd, '.crucible'),
+      hookDirs: [join(cwd, '.crucible', 'hooks')],
+      surreal: { url: `rocksdb://${join(cwd, '.crucible', 'surreal')}?sync=every` },
+      temporal: { address: undefined, port: 7233, uiPort: 8233 },
+      egress: { allow: [], anyPortInAllowed: false },
+    });
+  });
+
+  it('opens loopback in dev only', () => {
+    expect(load({}, true).egress).toEqual({ allow: ['127.0.0.0/8', '::1/128'], anyPortInAllowed: true });
+  });
+
+  it('reads the file, and lets variables win', () => {
+    writeFileSync(join(cwd, 'crucible.yaml'), 'port: 9000\nhost: 0.0.0.0\negress_allow: [10.0.0.0/8]\n');
+    expect(load({ CRUCIBLE_PORT: '0' })).toMatchObject({
+      port: 0,
+      host: '0.0.0.0',
+      egress: { allow: ['10.0.0.0/8'] },
+    });
+  });
+
+  it('splits the directories of hooks', () => {
+    expect(load({ CRUCIBLE_HOOKS_DIR: `/a:b` }).hookDirs).toEqual(['/a', join(cwd, 'b')]);
+  });
+
+  it('says everything that is wrong at once, and never shows a secret', () => {
+    const error = refusal({
+      CRUCIBLE_PORT: '99999',
+      CRUCIBLE_API_KEY: 'hunter2',
+      CRUCIBLE_EGRESS_ALLOW: 'everything',
+    });
+    expect(error.code).toBe('config_invalid');
+    expect(error.issues.map(({ path }) => path)).toEqual([
+      'CRUCIBLE_PORT',
+      'CRUCIBLE_API_KEY',
+      'CRUCIBLE_EGRESS_ALLOW',
+    ]);
+    expect(describeStartError(error)).not.toContain('hunter2');
+  });
+
+  it.each([
+    ['an unknown variable', { CRUCIBLE_PROT: '1' }, undefined, 'CRUCIBLE_PROT'],
+    ['an unknown setting', {}, 'prot: 1', 'prot'],
+    ['broken YAML', {}, 'a: [', 'crucible.yaml'],
+    ['a list for a file', {}, '- a', 'crucible.yaml'],
+    ['a port that is no number', { CRUCIBLE_PORT: 'http' }, undefined, 'CRUCIBLE_PORT'],
+  ])('refuses %s by name', (_, env, file, named) => {
+    if (file !== undefined) writeFileSync(join(cwd, 'crucible.yaml'), file);
+    expect(refusal(env as Record<string, string>).message).toContain(named);
+  });
+
+  it('lets secrets of hooks and settings of tests pass', () => {
+    expect(() =>
+      load({ CRUCIBLE_HOOK_SECRET_NTFY: 'x', CRUCIBLE_TEST_SURREAL: '/bin/surreal' }),
+    ).not.toThrow();
+  });
+});

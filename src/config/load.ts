@@ -1,0 +1,129 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { delimiter, resolve } from 'node:path';
+import { parseDocument } from 'yaml';
+import { CrucibleError, messageOf, type Issue } from '../kernel/errors.ts';
+import type { Config } from './config.ts';
+import { SETTINGS, type SettingName, type Settings } from './schema.ts';
+
+export interface ConfigSources {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where `crucible.yaml` is looked for, and what relative paths start from. */
+  readonly cwd: string;
+  /** True for `crucible dev`: loopback may be reached, on all ports. */
+  readonly dev: boolean;
+}
+
+const FILE = 'crucible.yaml';
+const NAMES = Object.keys(SETTINGS) as readonly SettingName[];
+
+const readFile = (cwd: string): Readonly<Record<string, unknown>> => {
+  const path = resolve(cwd, FILE);
+  if (!existsSync(path)) return {};
+  const document = parseDocument(readFileSync(path, 'utf8'));
+  const [first] = document.errors;
+  if (first !== undefined) {
+    throw new CrucibleError('config_invalid', `${FILE}: ${first.message}`, { hint: `mend ${path}` });
+  }
+  const value: unknown = document.toJS({ maxAliasCount: 10 });
+  if (value === null || value === undefined) return {};
+  if (typeof value !== 'object' || Array.isArray(value)) {
+    throw new CrucibleError('config_invalid', `${FILE} must hold settings such as "port: 8080"`);
+  }
+  return value as Record<string, unknown>;
+};
+
+const unknownIn = (file: Readonly<Record<string, unknown>>): Issue[] =>
+  Object.keys(file)
+    .filter((key) => !Object.hasOwn(SETTINGS, key))
+    .map((key) => ({
+      path: `${FILE}: ${key}`,
+      message: 'is not a setting',
+      hint: `settings: ${NAMES.join(', ')}`,
+    }));
+
+/** Variables that look like ours and are not: a misspelt one must not be ignored in silence. */
+const unknownVariables = (env: ConfigSources['env']): Issue[] => {
+  const known = new Set<string>(NAMES.map((name) => SETTINGS[name].variable));
+  return Object.keys(env)
+    .filter((key) => key.startsWith('CRUCIBLE_') && !known.has(key))
+    .filter((key) => !key.startsWith('CRUCIBLE_HOOK_SECRET_') && !key.startsWith('CRUCIBLE_TEST_'))
+    .map((key) => ({
+      path: key,
+      message: 'is not a variable that Crucible knows',
+      hint: 'check its spelling',
+    }));
+};
+
+/**
+ * The settings from `crucible.yaml`, then from variables, which win.
+ * @throws CrucibleError `config_invalid` with everything that is wrong; values of secrets are not shown
+ */
+export const readSettings = ({ env, cwd }: Pick<ConfigSources, 'env' | 'cwd'>): Settings => {
+  const file = readFile(cwd);
+  const issues: Issue[] = [...unknownIn(file), ...unknownVariables(env)];
+  const settings: Partial<Record<SettingName, unknown>> = {};
+  for (const name of NAMES) {
+    const { variable, schema } = SETTINGS[name];
+    const fromEnv = env[variable];
+    const fromVariable = fromEnv !== undefined && fromEnv !== '';
+    const result = schema.safeParse(fromVariable ? fromEnv : (file[name] ?? undefined));
+    if (result.success) settings[name] = result.data;
+    else {
+      const path = fromVariable ? variable : `${FILE}: ${name}`;
+      issues.push(...result.error.issues.map(({ message }) => ({ path, message })));
+    }
+  }
+  if (issues.length > 0) {
+    const lines = issues.map(
+      ({ path, message, hint }) => `  ${path} ${message}${hint === undefined ? '' : ` (${hint})`}`,
+    );
+    throw new CrucibleError('config_invalid', `the configuration is not valid:\n${lines.join('\n')}`, {
+      issues,
+    });
+  }
+  return settings as Settings;
+};
+
+/** @throws CrucibleError `config_invalid` */
+export const loadConfig = (sources: ConfigSources): Config => {
+  const settings = readSettings(sources);
+  const { cwd, dev } = sources;
+  const dataDir = resolve(cwd, settings.data_dir);
+  const hooks = settings.hooks_dir?.split(delimiter).filter((dir) => dir !== '') ?? [
+    resolve(dataDir, 'hooks'),
+  ];
+  return {
+    host: settings.host,
+    port: settings.port,
+    dataDir,
+    hookDirs: hooks.map((dir) => resolve(cwd, dir)),
+    apiKey: settings.api_key,
+    encryptionKey: settings.encryption_key,
+    surreal: {
+      url: settings.surreal_url ?? `rocksdb://${resolve(dataDir, 'surreal')}?sync=every`,
+      user: settings.surreal_user,
+      pass: settings.surreal_pass,
+      namespace: settings.surreal_namespace,
+      database: settings.surreal_database,
+    },
+    temporal: {
+      address: settings.temporal_address,
+      namespace: settings.temporal_namespace,
+      port: settings.temporal_port,
+      uiPort: settings.temporal_ui_port,
+      uiUrl: settings.temporal_ui_url,
+      binary: settings.temporal_binary,
+    },
+    egress: {
+      allow: dev ? [...settings.egress_allow, '127.0.0.0/8', '::1/128'] : settings.egress_allow,
+      anyPortInAllowed: dev || settings.egress_allow.length > 0,
+    },
+    logLevel: settings.log_level,
+  };
+};
+
+/** What is said of an error at start-up: what, and how to mend it. */
+export const describeStartError = (error: unknown): string => {
+  if (!(error instanceof CrucibleError)) return messageOf(error);
+  return error.hint === undefined ? error.message : `${error.message}\n${error.hint}`;
+};

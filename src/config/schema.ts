@@ -1,0 +1,73 @@
+import { z } from 'zod';
+
+/** A port of this machine; 0 picks a free one. */
+const port = z.coerce
+  .number({ error: 'must be a port: a whole number from 0 to 65535' })
+  .int('must be a whole number')
+  .min(0, 'must be 0 (a free port) or more')
+  .max(65_535, 'must be at most 65535');
+
+/**
+ * Every setting: its place in `crucible.yaml`, its variable, and its default. Secrets are marked, so that no report shows
+ * their values.
+ */
+export const SETTINGS = {
+  host: { variable: 'CRUCIBLE_HOST', schema: z.string().min(1).default('127.0.0.1') },
+  port: { variable: 'CRUCIBLE_PORT', schema: port.default(8080) },
+  data_dir: { variable: 'CRUCIBLE_DATA_DIR', schema: z.string().min(1).default('.crucible') },
+  hooks_dir: { variable: 'CRUCIBLE_HOOKS_DIR', schema: z.string().min(1).optional() },
+  api_key: {
+    variable: 'CRUCIBLE_API_KEY',
+    secret: true,
+    schema: z.string().min(32, 'must have at least 32 characters').max(512).optional(),
+  },
+  encryption_key: {
+    variable: 'CRUCIBLE_ENCRYPTION_KEY',
+    secret: true,
+    schema: z
+      .string()
+      .refine((value) => Buffer.from(value, 'base64').length === 32, 'must be 32 bytes in base64')
+      .optional(),
+  },
+  surreal_url: { variable: 'CRUCIBLE_SURREAL_URL', schema: z.string().min(1).optional() },
+  surreal_user: { variable: 'CRUCIBLE_SURREAL_USER', schema: z.string().optional() },
+  surreal_pass: { variable: 'CRUCIBLE_SURREAL_PASS', secret: true, schema: z.string().optional() },
+  surreal_namespace: {
+    variable: 'CRUCIBLE_SURREAL_NAMESPACE',
+    schema: z.string().min(1).default('crucible'),
+  },
+  surreal_database: { variable: 'CRUCIBLE_SURREAL_DATABASE', schema: z.string().min(1).default('crucible') },
+  temporal_address: { variable: 'TEMPORAL_ADDRESS', schema: z.string().min(1).optional() },
+  temporal_namespace: { variable: 'TEMPORAL_NAMESPACE', schema: z.string().min(1).default('default') },
+  temporal_port: { variable: 'CRUCIBLE_TEMPORAL_PORT', schema: port.default(7233) },
+  temporal_ui_port: { variable: 'CRUCIBLE_TEMPORAL_UI_PORT', schema: port.default(8233) },
+  temporal_ui_url: { variable: 'CRUCIBLE_TEMPORAL_UI_URL', schema: z.url().optional() },
+  temporal_binary: { variable: 'CRUCIBLE_TEMPORAL_BINARY', schema: z.string().min(1).optional() },
+  egress_allow: {
+    variable: 'CRUCIBLE_EGRESS_ALLOW',
+    schema: z
+      .union([
+        z.string().transform((text) => text.split(',').map((part) => part.trim())),
+        z.array(z.string()),
+      ])
+      .transform((ranges) => ranges.filter((range) => range !== ''))
+      .pipe(
+        z.array(z.union([z.cidrv4(), z.cidrv6()], { error: 'must be address ranges such as 10.0.0.0/8' })),
+      )
+      .default([]),
+  },
+  log_level: {
+    variable: 'CRUCIBLE_LOG_LEVEL',
+    schema: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  },
+} as const satisfies Record<string, Setting>;
+
+interface Setting {
+  readonly variable: string;
+  readonly secret?: boolean;
+  readonly schema: z.ZodType;
+}
+
+export type SettingName = keyof typeof SETTINGS;
+
+export type Settings = { readonly [Name in SettingName]: z.output<(typeof SETTINGS)[Name]['schema']> };

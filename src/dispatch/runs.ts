@@ -1,0 +1,139 @@
+import type { Clock } from '../kernel/clock.ts';
+import { CrucibleError } from '../kernel/errors.ts';
+import type { Log } from '../log/log.ts';
+import { directWorkflowId, orderKey, SWEEP_AFTER_MS } from './new-run.ts';
+import type { Policies } from './policies.ts';
+import { attemptId, ATTEMPT_TABLE, RUN_STATES, RUN_TABLE, type Attempt, type Run } from './run.ts';
+import type { RunService } from './run-service.ts';
+import { isFinal } from './states.ts';
+import { attemptFrom, runFrom } from './rows.ts';
+
+const CURSOR = /^r1\.(\d{1,15})$/;
+
+/** Newest first by `newest`, which is unique within a target: the cursor is the last one shown. */
+const afterOf = (cursor: string | undefined): number | undefined => {
+  if (cursor === undefined) return undefined;
+  const match = CURSOR.exec(cursor);
+  if (match === null) {
+    throw new CrucibleError('bad_cursor', 'the cursor is not one that this list gave', {
+      hint: 'pass next_cursor as it came, or leave it out to begin anew',
+    });
+  }
+  return -Number(match[1]);
+};
+
+/** Reads of the ledger, and the one change that a person makes to it: replay. */
+export const createRunService = (deps: {
+  readonly log: Log;
+  readonly policies: Policies;
+  readonly clock: Clock;
+}): RunService => {
+  const { log } = deps;
+
+  const runOf = async (id: string): Promise<Run> => {
+    const row = await log.records.get(RUN_TABLE.name, id);
+    if (row === undefined) throw new CrucibleError('not_found', `there is no run ${id}`);
+    return runFrom(row);
+  };
+
+  /** Attempts have ids that follow from the run's, so all generations are read by id. */
+  const attemptsOf = async (run: Run): Promise<readonly Attempt[]> => {
+    const rows: Attempt[] = [];
+    for (let generation = 0; generation <= run.generation; generation += 1) {
+      for (let from = 1; ; from += 50) {
+        const ids = Array.from({ length: 50 }, (_, index) => attemptId(run.id, generation, from + index));
+        const found = await log.records.getMany(ATTEMPT_TABLE.name, ids);
+        rows.push(...found.map(attemptFrom));
+        if (found.length < ids.length) break;
+      }
+    }
+    return rows;
+  };
+
+  return {
+    get: async (id) => {
+      const run = await runOf(id);
+      const [attempts, definition] = await Promise.all([attemptsOf(run), deps.policies.definition(run)]);
+      return { run, attempts, definition };
+    },
+
+    list: async (target, { state, limit, cursor }) => {
+      const after = afterOf(cursor);
+      const rows = await log.records.byIndex({
+        table: RUN_TABLE.name,
+        ...(state === undefined
+          ? { index: 'run_target', equals: [target] }
+          : { index: 'run_target_state', equals: [target, state] }),
+        ...(after !== undefined && { after }),
+        limit: limit + 1,
+      });
+      const data = rows.slice(0, limit).map(runFrom);
+      const last = data.at(-1);
+      return {
+        data,
+        next_cursor: rows.length > limit && last !== undefined ? `r1.${last.event_position}` : null,
+      };
+    },
+
+    ofEvent: async (eventPosition) => {
+      const pages = await Promise.all(
+        RUN_STATES.map((state) =>
+          log.records.byIndex({
+            table: RUN_TABLE.name,
+            index: 'run_state',
+            equals: [state],
+            after: orderKey(eventPosition, ''),
+            upTo: orderKey(eventPosition, '~'),
+            limit: 1_000,
+          }),
+        ),
+      );
+      return pages
+        .flat()
+        .map(runFrom)
+        .toSorted((a, b) => (a.order < b.order ? -1 : 1));
+    },
+
+    replay: async (id) => {
+      const run = await runOf(id);
+      if (!isFinal(run.state)) {
+        throw new CrucibleError(
+          'conflict',
+          `run ${id} is ${run.state}; only a run that has ended can be replayed`,
+          {
+            hint: 'wait for it to end, or cancel it first',
+          },
+        );
+      }
+      const generation = run.generation + 1;
+      const now = deps.clock.now();
+      const set = {
+        state: 'pending',
+        reason: null,
+        error: null,
+        generation,
+        workflow_id: directWorkflowId(run.target, run.event_id, generation),
+        temporal_run_id: null,
+        claim_token: null,
+        due_at: null,
+        sweep_at: now + SWEEP_AFTER_MS,
+        attempts: 0,
+        started_at: null,
+        finished_at: null,
+      } as const;
+      await log.append({
+        events: [],
+        mutations: [
+          {
+            op: 'patch',
+            table: RUN_TABLE.name,
+            id,
+            when: { generation: run.generation, state: run.state },
+            set,
+          },
+        ],
+      });
+      return { ...run, ...set };
+    },
+  };
+};

@@ -1,0 +1,233 @@
+import type { Clock } from '../kernel/clock.ts';
+import { isCrucibleError, messageOf } from '../kernel/errors.ts';
+import type { Logger } from '../kernel/logger.ts';
+import type { Committed, Log } from '../log/log.ts';
+import type { Policies } from './policies.ts';
+import { createLanes } from './lanes.ts';
+import { SWEEP_AFTER_MS } from './new-run.ts';
+import { isFinal } from './states.ts';
+import { RUN_TABLE, type Run } from './run.ts';
+import type { WorkflowStarter } from './workflow-starter.ts';
+import { runFrom } from './rows.ts';
+
+/** Starts at once, over all targets. */
+const MAX_STARTING = 16;
+/** Rows that wait in memory; past that they wait in the store alone, and are read when there is room. */
+const CAPACITY = 20_000;
+/** Runs of one target that are started and not through their first attempt. */
+const MAX_OPEN = 8;
+const PAGE = 500;
+/** How long a run may go before its row says `running`. */
+const MARK_AFTER_MS = 100;
+
+export interface Starter {
+  /** Given every commit: starts the runs that it wrote. */
+  committed(committed: Committed): void;
+  /** A run that the sweeper found pending without a workflow. */
+  enqueue(run: Run): void;
+  /** Reads all pending rows and starts them: at start-up, and after the lanes were full. */
+  catchUp(): void;
+  /** Starts no more, and waits for the starts under way. */
+  stop(): Promise<void>;
+  readonly waiting: number;
+  readonly open: number;
+  /** Why nothing starts at the moment; undefined: all is well. */
+  readonly blocked: string | undefined;
+}
+
+export interface StarterDeps {
+  readonly log: Log;
+  readonly workflows: WorkflowStarter;
+  readonly policies: Policies;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Runs `work` after `delayMs`; returns what cancels it. */
+  readonly after: (delayMs: number, work: () => void) => () => void;
+}
+
+/**
+ * Starts the workflow of every pending run.
+ *
+ * Guarantee: every matched run starts once. The row was written with its event; its workflow id is fixed; a second start
+ * of that id is refused by Temporal and counts as success. So starting too often is harmless, and what is never started
+ * here (a crash, a full lane) is found again by `catchUp` or by the sweeper. Runs of one target start in position order.
+ *
+ * States: idle → starting (lanes are not empty) → blocked (Temporal is away; tries again with growing pauses) → starting.
+ */
+export const createStarter = (deps: StarterDeps): Starter => {
+  const { log, workflows, logger } = deps;
+  const lanes = createLanes({ capacity: CAPACITY, maxOpen: MAX_OPEN });
+  const starting = new Set<Promise<void>>();
+  const marks = new Map<string, () => void>();
+  let stopped = false;
+  let blocked: string | undefined;
+  let pauseMs = 0;
+  let cancelPause: (() => void) | undefined;
+  /** Rows wait in the store that are not in the lanes. */
+  let overflowed = false;
+  let reading: Promise<void> | undefined;
+
+  const pump = (): void => {
+    while (!stopped && blocked === undefined && starting.size < MAX_STARTING) {
+      const run = lanes.take();
+      if (run === undefined) break;
+      const start = startOne(run).finally(() => {
+        starting.delete(start);
+        pump();
+      });
+      starting.add(start);
+    }
+    if (overflowed && lanes.waiting < PAGE) catchUp();
+  };
+
+  const startOne = async (run: Run): Promise<void> => {
+    try {
+      const policy = await deps.policies.of(run);
+      const { temporalRunId, started } = await workflows.start(run, policy);
+      pauseMs = 0;
+      lanes.started(run);
+      // Started before, by a process that is gone perhaps: it is on its way or over, and takes no place here.
+      if (!started) release(run.id);
+      markLater(run, temporalRunId);
+    } catch (error) {
+      lanes.putBack(run);
+      if (!stopped) pause(error);
+    }
+  };
+
+  const pause = (error: unknown): void => {
+    pauseMs = Math.min(Math.max(pauseMs * 2, 100), 5_000);
+    if (blocked === undefined) {
+      const level = isCrucibleError(error, 'temporal_unavailable') ? 'warn' : 'error';
+      logger[level]({ err: messageOf(error), waiting: lanes.waiting }, 'runs cannot be started; they wait');
+    }
+    blocked = messageOf(error);
+    cancelPause?.();
+    cancelPause = deps.after(pauseMs, () => {
+      blocked = undefined;
+      pump();
+    });
+  };
+
+  /** Only a run that takes its time is written as `running`: the others go to their end in one write. */
+  const markLater = (run: Run, temporalRunId: string): void => {
+    if (!lanes.has(run.id)) return;
+    const cancel = deps.after(MARK_AFTER_MS, () => {
+      marks.delete(run.id);
+      void mark(run, temporalRunId);
+    });
+    marks.set(run.id, cancel);
+  };
+
+  const mark = async (run: Run, temporalRunId: string): Promise<void> => {
+    const now = deps.clock.now();
+    try {
+      await log.append({
+        events: [],
+        ledger: true,
+        mutations: [
+          {
+            op: 'patch',
+            table: RUN_TABLE.name,
+            id: run.id,
+            when: { state: 'pending', generation: run.generation },
+            set: {
+              state: 'running',
+              started_at: now,
+              temporal_run_id: temporalRunId,
+              sweep_at: now + SWEEP_AFTER_MS,
+            },
+          },
+        ],
+      });
+    } catch (error) {
+      // It has ended or moved on meanwhile; any other failure is the log's own to tell, and the sweeper comes by.
+      if (!isCrucibleError(error, 'conflict'))
+        logger.warn({ run: run.id, err: messageOf(error) }, 'a run could not be marked running');
+    }
+  };
+
+  const enqueue = (run: Run): void => {
+    if (!lanes.add(run) && !lanes.has(run.id)) overflowed = true;
+    pump();
+  };
+
+  const catchUp = (): void => {
+    overflowed = false;
+    reading ??= readPending().finally(() => {
+      reading = undefined;
+      pump();
+    });
+  };
+
+  const readPending = async (): Promise<void> => {
+    let after: string | undefined;
+    for (;;) {
+      const rows = await log.records
+        .byIndex({
+          table: RUN_TABLE.name,
+          index: 'run_state',
+          equals: ['pending'],
+          ...(after !== undefined && { after }),
+          limit: PAGE,
+        })
+        .catch((error: unknown) => {
+          overflowed = true;
+          logger.error({ err: messageOf(error) }, 'pending runs could not be read');
+          return [];
+        });
+      for (const row of rows) {
+        const run = runFrom(row);
+        after = run.order;
+        if (lanes.has(run.id)) continue;
+        if (!lanes.add(run)) {
+          overflowed = true;
+          return;
+        }
+      }
+      if (rows.length < PAGE || stopped) return;
+      pump();
+    }
+  };
+
+  const release = (runId: string): void => {
+    marks.get(runId)?.();
+    marks.delete(runId);
+    lanes.release(runId);
+  };
+
+  const follow = (run: Run): void => {
+    if (run.attempts > 0 || isFinal(run.state)) release(run.id);
+    if (run.state !== 'pending' || lanes.has(run.id)) return;
+    // Behind an overflow, new rows wait their turn in the store, so that the order of a target holds.
+    if (overflowed || reading !== undefined || !lanes.add(run)) overflowed = true;
+  };
+
+  return {
+    committed: ({ reactions, changed }) => {
+      for (const { table, row } of [...reactions, ...changed]) {
+        if (table === RUN_TABLE.name) follow(runFrom(row));
+      }
+      pump();
+    },
+    enqueue,
+    catchUp,
+    stop: async () => {
+      stopped = true;
+      cancelPause?.();
+      for (const cancel of marks.values()) cancel();
+      marks.clear();
+      await reading;
+      await Promise.all(starting);
+    },
+    get waiting() {
+      return lanes.waiting;
+    },
+    get open() {
+      return lanes.open;
+    },
+    get blocked() {
+      return blocked;
+    },
+  };
+};

@@ -1,0 +1,84 @@
+import type { CrucibleEvent, NewEvent } from '../events/envelope.ts';
+import type { JsonObject } from '../kernel/json.ts';
+import type { Origin } from '../kernel/origin.ts';
+import type { Decision } from './decide.ts';
+import type { ActionOutcome } from './outcome.ts';
+import type { Run } from './run.ts';
+
+/** Makes a committed-to-be event of a known type, its payload checked against the schema. */
+export type BuildEvent = (
+  input: { readonly type: string; readonly payload: JsonObject; readonly subject?: string },
+  origin: Origin,
+) => NewEvent;
+
+/** Every event made on behalf of a run continues the story of the run's event, one step deeper. */
+export const originOf = (run: Run, event: CrucibleEvent): Origin => ({
+  source: { kind: 'system', component: `${run.kind}s` },
+  actor: run.target,
+  world: run.world,
+  correlation_id: run.correlation_id,
+  causation_id: event.id,
+  depth: run.depth + 1,
+});
+
+/** What is known when a run ends. */
+export interface Ending {
+  readonly run: Run;
+  /** The number of the last attempt; 0: it ended without one. */
+  readonly attempt: number;
+  readonly durationMs: number;
+  readonly state: Decision['state'];
+  readonly reason: string | null;
+  /** Undefined: it ended outside an attempt (terminated, cancelled). */
+  readonly outcome: ActionOutcome | undefined;
+}
+
+const errorOf = ({ outcome, reason }: Ending): JsonObject => {
+  if (outcome === undefined)
+    return { code: reason ?? 'unknown', message: `the run was ${reason ?? 'ended'}` };
+  if (outcome.kind === 'failed' || outcome.kind === 'retryable') {
+    return { code: outcome.code, message: outcome.message };
+  }
+  if (outcome.kind === 'denied') return { code: 'denied', message: outcome.reason };
+  return { code: reason ?? 'unknown', message: reason ?? 'unknown' };
+};
+
+/** The one event that comes out of every execution: its type and payload. Pure. */
+export const terminalEvent = (ending: Ending): { type: string; payload: JsonObject; subject: string } => {
+  const { run, attempt, durationMs, state, reason, outcome } = ending;
+  const name = run.target.slice(run.target.indexOf(':') + 1);
+  const shared = {
+    run_id: run.id,
+    event_id: run.event_id,
+    event_type: run.event_type,
+    state,
+    attempt,
+    duration_ms: durationMs,
+  };
+  if (run.kind === 'webhook') {
+    const response = outcome?.detail['response'];
+    const status =
+      response !== null && typeof response === 'object' && 'status' in response ? response['status'] : null;
+    const payload = { ...shared, webhook_id: name, status: typeof status === 'number' ? status : null };
+    return state === 'succeeded'
+      ? { type: 'webhook.delivered', payload, subject: name }
+      : { type: 'webhook.delivery_failed', payload: { ...payload, error: errorOf(ending) }, subject: name };
+  }
+  const payload = { ...shared, hook: name };
+  if (state === 'succeeded') {
+    const output = outcome?.kind === 'succeeded' ? outcome.output : undefined;
+    return {
+      type: 'hook.executed',
+      payload: { ...payload, ...(output !== undefined && { output }) },
+      subject: run.target,
+    };
+  }
+  if (state === 'skipped') {
+    return {
+      type: 'hook.skipped',
+      payload: { ...payload, reason: reason ?? 'skipped' },
+      subject: run.target,
+    };
+  }
+  return { type: 'hook.failed', payload: { ...payload, error: errorOf(ending) }, subject: run.target };
+};
