@@ -1,0 +1,25 @@
+import { ServiceError, isGrpcServiceError } from '@temporalio/client';
+import { CrucibleError, messageOf } from '../kernel/errors.ts';
+
+/** gRPC status codes (grpc/grpc, doc/statuscodes.md). */
+const RESOURCE_EXHAUSTED = 8;
+
+/** Whatever a call to Temporal threw, as the one error that the rest knows: try again later. */
+export const temporalUnavailable = (what: string, address: string, error: unknown): CrucibleError =>
+  new CrucibleError('temporal_unavailable', `${what}: ${reasonOf(error)}.`, {
+    hint: `Is the Temporal server at ${address} running?`,
+    retryAfterMs: statusOf(error) === RESOURCE_EXHAUSTED ? 1_000 : 500,
+    cause: error,
+  });
+
+const statusOf = (error: unknown): number | undefined => {
+  if (isGrpcServiceError(error)) return error.code;
+  if (error instanceof ServiceError && isGrpcServiceError(error.cause)) return error.cause.code;
+  return undefined;
+};
+
+/** The SDK's outer message says what it tried; the cause says why it failed. */
+const reasonOf = (error: unknown): string =>
+  error instanceof Error && error.cause !== undefined
+    ? `${error.message} (${messageOf(error.cause)})`
+    : messageOf(error);

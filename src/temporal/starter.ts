@@ -1,0 +1,87 @@
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import type { WorkflowHandle } from '@temporalio/client';
+import type { WorkflowStarter } from '../dispatch/workflow-starter.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { CrucibleError } from '../kernel/errors.ts';
+import { TASK_QUEUE } from '../../workflows/protocol.ts';
+import type { TemporalConnection } from './connection.ts';
+import { temporalUnavailable } from './failures.ts';
+import { runAttributes } from './search-attributes.ts';
+import { detailsOf, runInput, summaryOf, workflowTypeOf } from './start-options.ts';
+
+export interface StarterOptions {
+  readonly clock: Clock;
+  readonly taskQueue?: string;
+  /** For one call. Default 5 s. ms */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * A worker that dies after an eager start is missed only when its workflow task times out: soon, then. The tasks
+ * themselves take milliseconds, and those that hold a local activity are extended by the SDK. ms
+ */
+const WORKFLOW_TASK_TIMEOUT_MS = 3_000;
+
+/**
+ * Starts runs' workflows. That a run starts once rests on two things: its workflow id is written on its row before
+ * anything starts it, and Temporal refuses an id that it has seen, running or closed, within its retention.
+ */
+export const createWorkflowStarter = (
+  connection: TemporalConnection,
+  options: StarterOptions,
+): WorkflowStarter => {
+  const { client, native, address } = connection;
+  const timeoutMs = options.timeoutMs ?? 5_000;
+  // Not by a gRPC deadline: the SDK tries again within each call, and a deadline bounds only one try.
+  const bounded = <T>(call: () => Promise<T>): Promise<T> =>
+    native.withAbortSignal(AbortSignal.timeout(timeoutMs), call);
+
+  return {
+    async start(run, policy) {
+      const workflowId = run.workflow_id;
+      if (workflowId === null)
+        throw new CrucibleError('internal', `The run ${run.id} has no workflow id yet.`);
+      try {
+        const handle = await bounded(() =>
+          client.workflow.start(workflowTypeOf(run), {
+            workflowId,
+            taskQueue: options.taskQueue ?? TASK_QUEUE,
+            args: [runInput(run, policy, options.clock.now())],
+            workflowIdReusePolicy: 'REJECT_DUPLICATE',
+            workflowIdConflictPolicy: 'FAIL',
+            workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT_MS,
+            requestEagerStart: true,
+            typedSearchAttributes: runAttributes(run),
+            staticSummary: summaryOf(run),
+            staticDetails: detailsOf(run),
+          }),
+        );
+        return { temporalRunId: handle.firstExecutionRunId, started: true };
+      } catch (error) {
+        if (error instanceof CrucibleError) throw error;
+        if (error instanceof WorkflowExecutionAlreadyStartedError) {
+          return { temporalRunId: await runIdOf(client.workflow.getHandle(workflowId)), started: false };
+        }
+        throw temporalUnavailable(`The workflow ${workflowId} could not be started`, address, error);
+      }
+    },
+
+    async describe(workflowId) {
+      try {
+        const { status } = await bounded(() => client.workflow.getHandle(workflowId).describe());
+        return status.name === 'RUNNING' || status.name === 'PAUSED' ? 'running' : 'closed';
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return 'missing';
+        throw temporalUnavailable(`The workflow ${workflowId} could not be looked up`, address, error);
+      }
+    },
+  };
+
+  async function runIdOf(handle: WorkflowHandle): Promise<string> {
+    try {
+      return (await bounded(() => handle.describe())).runId;
+    } catch (error) {
+      throw temporalUnavailable(`The workflow ${handle.workflowId} could not be looked up`, address, error);
+    }
+  }
+};

@@ -1,0 +1,85 @@
+import { Worker } from '@temporalio/worker';
+import type { Logger } from '../kernel/logger.ts';
+import { TASK_QUEUE } from '../../workflows/protocol.ts';
+import type { AttemptActivities } from '../../workflows/protocol.ts';
+import type { WorkflowBundle } from './bundle.ts';
+import type { TemporalConnection } from './connection.ts';
+import { temporalUnavailable } from './failures.ts';
+import { HEARTBEAT_MS, heartbeats } from './heartbeat.ts';
+
+export interface WorkerSlots {
+  /** Workflow tasks at a time. An eager start falls back to a slow one when none is free. */
+  readonly workflowTasks: number;
+  /** Regular activities at a time. */
+  readonly activities: number;
+}
+
+export const DEFAULT_SLOTS: WorkerSlots = { workflowTasks: 120, activities: 200 };
+
+/** Waiting workflows that are kept in memory; others are rebuilt from history. About 1 MB each at worst. */
+const CACHED_WORKFLOWS = 500;
+
+export interface WorkerOptions {
+  readonly connection: TemporalConnection;
+  readonly activities: AttemptActivities;
+  readonly bundle: WorkflowBundle;
+  readonly taskQueue?: string;
+  readonly slots?: WorkerSlots;
+  /** How long activities may go on after a shutdown was asked for, before they are cancelled. Default 10 s. ms */
+  readonly shutdownGraceMs?: number;
+  readonly logger: Logger;
+}
+
+export interface RunningWorker {
+  /** Resolves after a shutdown; rejects when the worker can not go on. */
+  readonly done: Promise<void>;
+  /** Takes no more work, lets what is under way end within the grace time. Never rejects: `done` tells. */
+  shutdown(): Promise<void>;
+}
+
+/**
+ * Starts a worker on the connection that the starter uses. Local activities hold workflow-task slots while they run,
+ * so they may have at most a third of them: a pile of slow ones cannot stop the rest.
+ * @throws CrucibleError `temporal_unavailable`
+ */
+export const createWorker = async (options: WorkerOptions): Promise<RunningWorker> => {
+  const slots = options.slots ?? DEFAULT_SLOTS;
+  const { native, namespace, address } = options.connection;
+  const graceMs = options.shutdownGraceMs ?? 10_000;
+  let worker: Worker;
+  try {
+    worker = await Worker.create({
+      connection: native,
+      namespace,
+      taskQueue: options.taskQueue ?? TASK_QUEUE,
+      workflowBundle: options.bundle,
+      activities: options.activities,
+      interceptors: { activity: [heartbeats] },
+      maxConcurrentWorkflowTaskExecutions: slots.workflowTasks,
+      maxConcurrentLocalActivityExecutions: localActivitySlots(slots),
+      maxConcurrentActivityTaskExecutions: slots.activities,
+      maxCachedWorkflows: Math.max(CACHED_WORKFLOWS, slots.workflowTasks),
+      maxHeartbeatThrottleInterval: HEARTBEAT_MS,
+      shutdownGraceTime: graceMs,
+      shutdownForceTime: graceMs + 10_000,
+    });
+  } catch (error) {
+    throw temporalUnavailable('The worker could not be started', address, error);
+  }
+  const done = worker.run();
+  const settled = done.then(
+    () => undefined,
+    (error: unknown) => options.logger.debug({ error }, 'the worker ended with an error'),
+  );
+  return {
+    done,
+    async shutdown() {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      await settled;
+    },
+  };
+};
+
+/** At most a third of the workflow-task slots, at least one. */
+export const localActivitySlots = (slots: WorkerSlots): number =>
+  Math.max(1, Math.floor(slots.workflowTasks / 3));
