@@ -31,12 +31,19 @@ export interface EventService {
    */
   publish(
     inputs: readonly PublishInput[],
-    options: { readonly idempotency?: { readonly scope: string; readonly key: string; readonly hash: string } },
+    options: {
+      readonly idempotency?: { readonly scope: string; readonly key: string; readonly hash: string };
+    },
   ): Promise<readonly Published[]>;
   /** @throws CrucibleError `not_found` (also in a world that `worlds` lacks) */
   get(id: string, worlds: readonly string[] | undefined): Promise<CrucibleEvent>;
   /** `filters` are compiled here; types in any accepted spelling. */
-  query(query: Omit<EventQuery, 'filters'> & { readonly filters?: readonly EventFilter[] }): Promise<EventPage>;
+  query(
+    query: Omit<EventQuery, 'filters'> & { readonly filters?: readonly EventFilter[] },
+  ): Promise<EventPage>;
   /** The story of an event, in order. @throws CrucibleError `not_found` */
-  trace(id: string, page: { worlds?: readonly string[]; limit?: number; cursor?: string }): Promise<EventPage>;
+  trace(
+    id: string,
+    page: { worlds?: readonly string[]; limit?: number; cursor?: string },
+  ): Promise<EventPage>;
 }

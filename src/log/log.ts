@@ -125,9 +125,16 @@ export interface Log {
   /** @throws CrucibleError `bad_cursor`, `position_expired` */
   query(query: EventQuery): Promise<EventPage>;
   /** All events of a story, in order, page by page. */
-  trace(correlationId: string, page: { worlds?: readonly string[]; limit?: number; cursor?: string }): Promise<EventPage>;
+  trace(
+    correlationId: string,
+    page: { worlds?: readonly string[]; limit?: number; cursor?: string },
+  ): Promise<EventPage>;
   /** In position order with bounded memory; ends after `caught_up`. @throws CrucibleError `position_expired` */
-  replay(options: { after: number; filters?: CompiledFilters; signal?: AbortSignal }): AsyncIterable<ReplayItem>;
+  replay(options: {
+    after: number;
+    filters?: CompiledFilters;
+    signal?: AbortSignal;
+  }): AsyncIterable<ReplayItem>;
   /** Like replay, then goes on with what is committed later, without a gap or a repeat, until the signal aborts. */
   tail(options: { after: number; filters?: CompiledFilters; signal: AbortSignal }): AsyncIterable<ReplayItem>;
   /** The last acknowledged position; 0 for an empty log. */

@@ -1,0 +1,333 @@
+import { describe, expect, test } from 'vitest';
+import { sampleEvent } from '../../test/support/sample-events.ts';
+import { CrucibleError } from '../kernel/errors.ts';
+import { silentLogger } from '../kernel/logger.ts';
+import { createLog, idleReactor, type LogDeps } from './create-log.ts';
+import type { AppendRequest, Committed, Log, Reactor } from './log.ts';
+import { createMemoryDisk, createMemoryStore, type MemoryDisk } from './memory-store.ts';
+import type { Row, TableDefinition } from './records.ts';
+import { CommitFailure, type Batch, type LogStore } from './store.ts';
+
+const TABLES: readonly TableDefinition[] = [
+  { name: 'thing', indexes: [] },
+  { name: 'run', indexes: [] },
+];
+
+const open = async (
+  options: Partial<LogDeps> & { disk?: MemoryDisk; wrap?: (store: LogStore) => LogStore } = {},
+): Promise<{ log: Log; batches: Batch[]; fatal: CrucibleError[]; clock: { nowMs: number } }> => {
+  const batches: Batch[] = [];
+  const fatal: CrucibleError[] = [];
+  const clock = { nowMs: 1_000 };
+  const inner = createMemoryStore({
+    tables: TABLES,
+    ...(options.disk === undefined ? {} : { disk: options.disk }),
+  });
+  const recording: LogStore = {
+    ...inner,
+    async commit(batch) {
+      await inner.commit(batch);
+      batches.push(batch);
+    },
+  };
+  const log = await createLog({
+    store: options.wrap?.(recording) ?? recording,
+    reactor: idleReactor,
+    clock: { now: () => clock.nowMs },
+    logger: silentLogger,
+    onFatal: (error) => fatal.push(error),
+    ...options,
+  });
+  return { log, batches, fatal, clock };
+};
+
+const failure = async (work: Promise<unknown>): Promise<CrucibleError> => {
+  try {
+    await work;
+  } catch (error) {
+    if (error instanceof CrucibleError) return error;
+    throw error;
+  }
+  throw new Error('It did not fail');
+};
+
+const events = (count: number): AppendRequest => ({
+  events: Array.from({ length: count }, () => sampleEvent()),
+});
+
+describe('group commit', () => {
+  test('one event in an idle log is a commit of its own; what is appended in one turn is one group', async () => {
+    const { log, batches } = await open();
+    await log.append(events(1));
+    await Promise.all([log.append(events(2)), log.append(events(3)), log.append(events(1))]);
+    expect(batches.map(({ commit }) => [commit?.first, commit?.last])).toEqual([
+      [1, 1],
+      [2, 7],
+    ]);
+    expect(log.head()).toBe(7);
+  });
+
+  test('what queues while a commit runs goes into the next one, and no commit holds more than 1,024 events', async () => {
+    const gate = Promise.withResolvers<void>();
+    let first = true;
+    const { log, batches } = await open({
+      wrap: (store) => ({
+        ...store,
+        async commit(batch) {
+          if (first) {
+            first = false;
+            await gate.promise;
+          }
+          await store.commit(batch);
+        },
+      }),
+    });
+    const answers = [log.append(events(1))];
+    await Promise.resolve();
+    await new Promise(setImmediate);
+    for (let i = 0; i < 30; i += 1) answers.push(log.append(events(100)));
+    gate.resolve();
+    const results = await Promise.all(answers);
+    expect(batches.map(({ commit }) => commit?.events.length)).toEqual([1, 1_000, 1_000, 1_000]);
+    const positions = results.flatMap((result) => result.events.map(({ position }) => position));
+    expect(positions).toEqual(Array.from({ length: 3_001 }, (_, i) => i + 1));
+  });
+
+  test('a request larger than a commit is refused', async () => {
+    const { log } = await open();
+    expect((await failure(log.append(events(1_025)))).code).toBe('payload_too_large');
+    const huge = { events: [sampleEvent({ payload: { text: 'x'.repeat(4 * 1024 * 1024) } })] };
+    expect((await failure(log.append(huge))).code).toBe('payload_too_large');
+    expect(log.head()).toBe(0);
+  });
+
+  test('times never go back, whatever the clock does, and across a restart', async () => {
+    const disk = createMemoryDisk();
+    const { log, clock } = await open({ disk });
+    clock.nowMs = 5_000;
+    await log.append(events(1));
+    clock.nowMs = 2_000;
+    const { events: second } = await log.append(events(1));
+    expect(second[0]?.timestamp).toBe(new Date(5_000).toISOString());
+    await log.close();
+    const again = await open({ disk });
+    const { events: third } = await again.log.append(events(1));
+    expect(third[0]).toMatchObject({ position: 3, timestamp: new Date(5_000).toISOString() });
+  });
+});
+
+describe('the bounded queue', () => {
+  test('is full with overloaded and a time to wait; ledger writes get in', async () => {
+    const { log } = await open({ limits: { queueEvents: 10 } });
+    const answers = [log.append(events(10))];
+    const refused = await failure(log.append(events(1)));
+    expect(refused).toMatchObject({ code: 'overloaded', retryAfterMs: expect.any(Number) });
+    answers.push(log.append({ ...events(1), ledger: true }));
+    await Promise.all(answers);
+    expect(log.head()).toBe(11);
+    await log.append(events(10));
+  });
+});
+
+describe('a failing commit', () => {
+  const failing = (kinds: readonly ('refused' | 'fenced' | 'unknown' | 'ok')[]) => {
+    const left = [...kinds];
+    return (store: LogStore): LogStore => ({
+      ...store,
+      async commit(batch) {
+        const kind = left.shift() ?? 'ok';
+        if (kind !== 'ok') throw new CommitFailure(kind, 'planted');
+        await store.commit(batch);
+      },
+    });
+  };
+
+  test('a refused statement makes each request be tried alone; only the one it belongs to fails', async () => {
+    const disk = createMemoryDisk();
+    const { log, batches } = await open({ disk });
+    const poison: Row = { id: 'taken' };
+    await log.append({ events: [], mutations: [{ op: 'put', table: 'thing', row: poison }] });
+    const answers = await Promise.allSettled([
+      log.append(events(1)),
+      log.append({ ...events(1), mutations: [{ op: 'insert', table: 'thing', row: poison }] }),
+      log.append(events(1)),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(batches.slice(1).map(({ commit }) => commit?.first)).toEqual([1, 2]);
+    expect(log.head()).toBe(2);
+  });
+
+  test('an unknown outcome in the embedded store refuses everything and is told once', async () => {
+    const { log, fatal } = await open({ wrap: failing(['unknown']) });
+    const answers = await Promise.allSettled([log.append(events(1)), log.append(events(1))]);
+    expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect((await failure(log.append(events(1)))).code).toBe('log_unavailable');
+    expect(fatal.map(({ code }) => code)).toEqual(['log_unavailable']);
+    expect(log.head()).toBe(0);
+    await log.close();
+  });
+
+  test('a second writer fences the first one off', async () => {
+    const disk = createMemoryDisk();
+    const first = await open({ disk });
+    await first.log.append(events(1));
+    const second = await open({ disk });
+    expect((await failure(first.log.append(events(1)))).code).toBe('fenced');
+    expect(first.fatal.map(({ code }) => code)).toEqual(['fenced']);
+    await second.log.append(events(1));
+    expect(second.log.head()).toBe(2);
+    expect(await first.log.at(2)).toBeUndefined();
+  });
+
+  test.each(['before', 'after'] as const)(
+    'on a server, a connection lost %s the commit is settled by the head record; nothing is written twice',
+    async (when) => {
+      let lose = true;
+      const { log, fatal } = await open({
+        wrap: (store) => ({
+          ...store,
+          recoverable: true,
+          async commit(batch) {
+            if (lose && when === 'before') {
+              lose = false;
+              throw new CommitFailure('unknown', 'lost');
+            }
+            await store.commit(batch);
+            if (lose) {
+              lose = false;
+              throw new CommitFailure('unknown', 'lost');
+            }
+          },
+        }),
+      });
+      const committed: Committed[] = [];
+      log.onCommit((c) => committed.push(c));
+      const results = await Promise.all([log.append(events(2)), log.append(events(1))]);
+      expect(results.flatMap((r) => r.events.map(({ position }) => position))).toEqual([1, 2, 3]);
+      await log.append(events(1));
+      expect(log.head()).toBe(4);
+      expect(committed.flatMap((c) => c.events.map(({ position }) => position))).toEqual([1, 2, 3, 4]);
+      expect(fatal).toEqual([]);
+    },
+  );
+
+  test('while a server stays away, requests are refused after the time set, and taken again when it is back', async () => {
+    let opened = false;
+    let away = true;
+    const back = Promise.withResolvers<void>();
+    const { log } = await open({
+      limits: { recoverWithinMs: 1 },
+      wrap: (store) => ({
+        ...store,
+        recoverable: true,
+        async acquire() {
+          if (opened && away) await back.promise;
+          return store.acquire();
+        },
+        async commit(batch) {
+          if (away) throw new CommitFailure('unknown', 'lost');
+          await store.commit(batch);
+        },
+      }),
+    });
+    opened = true;
+    expect((await failure(log.append(events(1)))).code).toBe('log_unavailable');
+    expect((await failure(log.append(events(1)))).code).toBe('log_unavailable');
+    away = false;
+    back.resolve();
+    await new Promise(setImmediate);
+    await log.append(events(1));
+    expect(log.head()).toBe(1);
+  });
+});
+
+describe('the reactor', () => {
+  const recordingReactor = (calls: string[], fail?: string): Reactor => ({
+    begin: () => calls.push('begin'),
+    stage: (change) => calls.push(`stage ${change.kind}`),
+    react(event) {
+      calls.push(`react ${event.type}`);
+      if (event.type === fail) throw new Error('planted');
+      return event.type === 'custom.run' ? [{ table: 'run', row: { id: `run of ${event.id}` } }] : [];
+    },
+    adopt: () => calls.push('adopt'),
+    discard: () => calls.push('discard'),
+  });
+
+  test('matches each request against what the ones before it staged, and adopts after the commit', async () => {
+    const calls: string[] = [];
+    const { log } = await open({ reactor: recordingReactor(calls) });
+    const committed: Committed[] = [];
+    log.onCommit((c) => {
+      calls.push('listener');
+      committed.push(c);
+    });
+    const run = sampleEvent({ type: 'custom.run' });
+    await Promise.all([
+      log.append({ events: [sampleEvent({ type: 'custom.a' })], changes: [{ kind: 'one' }] }),
+      log.append({ events: [run] }).then(() => calls.push('answer')),
+    ]);
+    expect(calls).toEqual([
+      'begin',
+      'react custom.a',
+      'stage one',
+      'react custom.run',
+      'adopt',
+      'listener',
+      'answer',
+    ]);
+    expect(committed[0]?.reactions).toEqual([{ table: 'run', row: { id: `run of ${run.id}` } }]);
+    expect(await log.records.get('run', `run of ${run.id}`)).toEqual({ id: `run of ${run.id}` });
+  });
+
+  test('a request that is refused stages nothing', async () => {
+    const calls: string[] = [];
+    const { log } = await open({ reactor: recordingReactor(calls) });
+    const refused = log.append({
+      events: [sampleEvent()],
+      changes: [{ kind: 'one' }],
+      mutations: [{ op: 'remove', table: 'thing', id: 'nobody' }],
+    });
+    expect((await failure(refused)).code).toBe('not_found');
+    expect(calls).toEqual(['begin', 'adopt']);
+  });
+
+  test('when it throws, that request alone fails and what it staged is forgotten', async () => {
+    const calls: string[] = [];
+    const { log } = await open({ reactor: recordingReactor(calls, 'custom.bad') });
+    const answers = await Promise.allSettled([
+      log.append({ events: [sampleEvent({ type: 'custom.good' })], changes: [{ kind: 'one' }] }),
+      log.append({ events: [sampleEvent({ type: 'custom.bad' })] }),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+    expect(calls).toEqual([
+      ...['begin', 'react custom.good', 'stage one', 'react custom.bad', 'discard'],
+      ...['begin', 'react custom.good', 'stage one', 'adopt'],
+    ]);
+    expect(log.head()).toBe(1);
+  });
+});
+
+describe('closing', () => {
+  test('commits what is queued and refuses what comes later', async () => {
+    const { log } = await open();
+    const queued = log.append(events(3));
+    const closing = log.close();
+    expect((await failure(log.append(events(1)))).code).toBe('log_unavailable');
+    await closing;
+    expect((await queued).events).toHaveLength(3);
+  });
+
+  test('a table nobody declared and a row without an id are faults of the caller', async () => {
+    const { log } = await open();
+    const wrong = log.append({
+      events: [],
+      mutations: [
+        { op: 'put', table: 'nothing', row: { id: 'a' } },
+        { op: 'put', table: 'thing', row: { id: '' } },
+      ],
+    });
+    const error = await failure(wrong);
+    expect(error.issues.map(({ path }) => path)).toEqual(['mutations.0.table', 'mutations.1.id']);
+  });
+});

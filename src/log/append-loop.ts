@@ -1,0 +1,302 @@
+import type { CrucibleEvent } from '../events/envelope.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { CrucibleError, isCrucibleError, messageOf } from '../kernel/errors.ts';
+import type { NewId } from '../kernel/ids.ts';
+import type { Logger } from '../kernel/logger.ts';
+import { judgeGroup, type JudgedGroup } from './group.ts';
+import type { LogLimits } from './limits.ts';
+import type { AppendRequest, AppendResult, Committed, Reactor } from './log.ts';
+import { readPrior, type Prior } from './prior.ts';
+import { createRequestQueue, type Queued } from './queue.ts';
+import { reacquire, withDeadline } from './recovery.ts';
+import { answerRepeats } from './repeats.ts';
+import { checkRequest } from './request-check.ts';
+import { CommitFailure, type Batch, type Lease, type LogStore } from './store.ts';
+import { createSubjectVersions } from './subject-versions.ts';
+import { termsOf } from './terms.ts';
+
+/*
+ * States of the loop:
+ *
+ *   open        takes requests; commits what queued while the previous commit ran, without a timer
+ *   recovering  the outcome of a commit is unknown and the store is a server: takes the next epoch, which refuses the
+ *               commit in doubt, then learns from the head record whether it was written. Requests queue meanwhile;
+ *               after `recoverWithinMs` they are refused until the lease is ours again     -> open, failed
+ *   closing     refuses new requests, commits the queued ones                              -> closed, failed
+ *   failed      fenced off, or an unknown outcome in the embedded store: refuses everything; `onFatal` was called once
+ *   closed
+ */
+type State = 'open' | 'recovering' | 'closing' | 'failed' | 'closed';
+
+export interface AppendLoopDeps {
+  readonly store: LogStore;
+  readonly lease: Lease;
+  readonly reactor: Reactor;
+  readonly clock: Clock;
+  readonly newId: NewId;
+  readonly logger: Logger;
+  readonly limits: LogLimits;
+  /** Called with each commit, in order, in the turn of the acknowledgement. Must not throw. */
+  readonly onCommitted: (committed: Committed) => void;
+  /** The log cannot be written any more by this process. Called at most once. */
+  readonly onFatal: (error: CrucibleError) => void;
+  /** Committed events by position, for the answer to a repeat; missing ones are left out. */
+  readonly readEvents: (positions: readonly number[]) => Promise<readonly CrucibleEvent[]>;
+}
+
+export interface AppendLoop {
+  append(request: AppendRequest): Promise<AppendResult>;
+  /** The last acknowledged position. */
+  head(): number;
+  close(): Promise<void>;
+}
+
+export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
+  const { store, reactor, clock, limits, logger } = deps;
+  const queue = createRequestQueue(limits);
+  const versions = createSubjectVersions(store);
+  const aborted = new AbortController();
+  let { epoch, head, timeMs: lastTimeMs, batch: lastBatch } = deps.lease;
+  let state: State = 'open';
+  /** Why requests are refused at the moment, if they are. */
+  let refusal: CrucibleError | undefined;
+  let renewDue = false;
+  let leaseProlonged = false;
+  let pump: Promise<void> | undefined;
+
+  const renewal = setInterval(() => {
+    if (!leaseProlonged) {
+      renewDue = true;
+      wake();
+    }
+    leaseProlonged = false;
+  }, limits.renewEveryMs);
+  renewal.unref();
+
+  const hasWork = (): boolean => (state === 'open' || state === 'closing') && (queue.length > 0 || renewDue);
+
+  const wake = (): void => {
+    // It starts after the current turn, so that what is appended in one turn is one group.
+    pump ??= Promise.resolve()
+      .then(work)
+      .catch((error: unknown) => fail(unavailableBecause(error)))
+      .finally(() => {
+        pump = undefined;
+        if (hasWork()) wake();
+      });
+  };
+
+  const work = async (): Promise<void> => {
+    while (hasWork()) {
+      if (renewDue) await renew();
+      else await commitGroup(queue.take());
+    }
+  };
+
+  const renew = async (): Promise<void> => {
+    renewDue = false;
+    try {
+      await withDeadline(store.renew(epoch), limits.commitTimeoutMs);
+    } catch (error) {
+      await recover(error, [], undefined);
+    }
+  };
+
+  const commitGroup = async (taken: readonly Queued[]): Promise<void> => {
+    let read: { readonly prior: Prior; readonly group: readonly Queued[] };
+    try {
+      read = await withDeadline(readFor(taken), limits.commitTimeoutMs);
+    } catch (error) {
+      // Nothing of the group is written: once the store is back it is judged again.
+      if ((await recover(error, taken, undefined)) !== 'failed') queue.putBack(unsettled(taken));
+      return;
+    }
+    await commitJudged(read.group, read.prior);
+  };
+
+  const readFor = async (taken: readonly Queued[]): Promise<{ prior: Prior; group: readonly Queued[] }> => {
+    const prior = await readPrior(store, versions, taken);
+    const group = await answerRepeats(taken, prior, { nowMs: clock.now(), readEvents: deps.readEvents });
+    return { prior, group };
+  };
+
+  const commitJudged = async (group: readonly Queued[], prior: Prior): Promise<void> => {
+    const timeMs = Math.max(clock.now(), lastTimeMs);
+    const judged = judgeGroup({ group, prior, reactor, head, timeMs, maxRows: limits.commitRows });
+    queue.putBack(judged.left);
+    if (judged.events.length === 0 && judged.writes.length === 0) {
+      adopt(judged, timeMs, lastBatch);
+      return;
+    }
+    const batch = toBatch(judged, timeMs);
+    try {
+      await withDeadline(store.commit(batch), limits.commitTimeoutMs);
+    } catch (error) {
+      await notCommitted(error, judged, batch, timeMs);
+      return;
+    }
+    leaseProlonged = true;
+    adopt(judged, timeMs, batch.id);
+  };
+
+  const toBatch = ({ events, writes }: JudgedGroup, timeMs: number): Batch => ({
+    id: deps.newId('cmt'),
+    epoch,
+    commit:
+      events.length === 0
+        ? undefined
+        : { first: head + 1, last: head + events.length, timeMs, events, terms: termsOf(events) },
+    writes,
+  });
+
+  /** The commit is synced: everything that it means holds from this turn on. */
+  const adopt = (judged: JudgedGroup, timeMs: number, batchId: string | null): void => {
+    reactor.adopt();
+    lastBatch = batchId;
+    if (judged.events.length > 0) {
+      head += judged.events.length;
+      lastTimeMs = timeMs;
+      versions.committed(judged.events);
+    }
+    for (const { queued, result } of judged.accepted) queued.resolve(result);
+    for (const { queued, error } of judged.refused) queued.reject(error);
+    const { events, reactions, changed } = judged.committed;
+    if (events.length + reactions.length + changed.length > 0) deps.onCommitted(judged.committed);
+  };
+
+  const notCommitted = async (
+    error: unknown,
+    judged: JudgedGroup,
+    batch: Batch,
+    timeMs: number,
+  ): Promise<void> => {
+    const group = [...judged.accepted, ...judged.refused].map(({ queued }) => queued);
+    if (error instanceof CommitFailure && error.kind === 'refused') {
+      reactor.discard();
+      await oneByOne(group, error);
+      return;
+    }
+    const outcome = await recover(error, group, batch);
+    if (outcome === 'written') {
+      adopt(judged, timeMs, batch.id);
+      return;
+    }
+    reactor.discard();
+    if (outcome === 'not_written') queue.putBack(unsettled(group));
+  };
+
+  /** A statement failed. Which request it belongs to shows when each is tried alone, in order. */
+  const oneByOne = async (group: readonly Queued[], error: CommitFailure): Promise<void> => {
+    const [only, ...others] = group;
+    if (only === undefined) return;
+    if (others.length === 0) {
+      logger.error({ cause: error.message }, 'The database refused a request');
+      only.reject(
+        new CrucibleError('internal', 'The database refused what this request writes', { cause: error }),
+      );
+      return;
+    }
+    for (const [i, queued] of group.entries()) {
+      if (state !== 'open' && state !== 'closing') {
+        for (const rest of group.slice(i)) rest.reject(refusal ?? unavailableBecause(error));
+        return;
+      }
+      await commitGroup([queued]);
+    }
+  };
+
+  /** The store did not answer as it should. Ends the loop, or takes the lease anew and tells whether `batch` was written. */
+  const recover = async (
+    error: unknown,
+    group: readonly Queued[],
+    batch: Batch | undefined,
+  ): Promise<'written' | 'not_written' | 'failed'> => {
+    const failed = (fatal: CrucibleError): 'failed' => {
+      for (const queued of group) queued.reject(fatal);
+      fail(fatal);
+      return 'failed';
+    };
+    if (error instanceof CommitFailure && error.kind === 'fenced') return failed(fencedOff(error));
+    if (!store.recoverable) return failed(unavailableBecause(error));
+
+    const before = state;
+    state = 'recovering';
+    logger.warn({ cause: messageOf(error) }, 'The outcome of a commit is unknown, taking the lease anew');
+    const patience = setTimeout(() => {
+      refusal = unavailableBecause(error);
+      for (const queued of group) queued.reject(refusal);
+      queue.refuseAll(refusal);
+    }, limits.recoverWithinMs);
+    try {
+      const lease = await reacquire(store, {
+        attemptTimeoutMs: limits.commitTimeoutMs,
+        signal: aborted.signal,
+        logger,
+      });
+      const written = batch !== undefined && lease.batch === batch.id;
+      if (!written && (lease.batch !== lastBatch || lease.head !== head)) return failed(fencedOff(error));
+      epoch = lease.epoch;
+      refusal = before === 'closing' ? closed() : undefined;
+      state = before;
+      logger.info({ epoch, written }, 'The log is writable again');
+      return written ? 'written' : 'not_written';
+    } catch (cause) {
+      return failed(isCrucibleError(cause, 'fenced') ? fencedOff(cause) : unavailableBecause(cause));
+    } finally {
+      clearTimeout(patience);
+    }
+  };
+
+  const fail = (error: CrucibleError): void => {
+    if (state === 'failed' || state === 'closed') return;
+    state = 'failed';
+    refusal = error;
+    clearInterval(renewal);
+    logger.error({ code: error.code, cause: messageOf(error.cause ?? error) }, error.message);
+    queue.refuseAll(error);
+    deps.onFatal(error);
+  };
+
+  return {
+    head: () => head,
+    async append(request) {
+      if (refusal !== undefined) throw refusal;
+      checkRequest(request, store);
+      const answer = queue.add(request);
+      wake();
+      return answer;
+    },
+    async close() {
+      if (state === 'closed') return;
+      refusal ??= closed();
+      if (state === 'open') state = 'closing';
+      if (state === 'recovering') aborted.abort();
+      while (pump !== undefined) await pump;
+      clearInterval(renewal);
+      if (state === 'closing') await store.release(epoch);
+      state = 'closed';
+      await store.close();
+    },
+  };
+};
+
+const unsettled = (group: readonly Queued[]): readonly Queued[] => group.filter(({ settled }) => !settled());
+
+const closed = (): CrucibleError =>
+  new CrucibleError('log_unavailable', 'The log is closed', {
+    hint: 'The server is stopping; try the next one.',
+  });
+
+const fencedOff = (cause: unknown): CrucibleError =>
+  new CrucibleError('fenced', 'Another process has become the writer of the log', { cause });
+
+const unavailableBecause = (cause: unknown): CrucibleError =>
+  new CrucibleError(
+    'log_unavailable',
+    'The event log cannot be written: the database failed or did not answer',
+    {
+      hint: 'Whether a request under way was written is unknown: repeat it with the same idempotency key or event ids.',
+      retryAfterMs: 1_000,
+      cause,
+    },
+  );

@@ -1,0 +1,107 @@
+import type { CrucibleEvent } from '../events/envelope.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { messageOf, type CrucibleError } from '../kernel/errors.ts';
+import { newId as defaultNewId, type NewId } from '../kernel/ids.ts';
+import type { Logger } from '../kernel/logger.ts';
+import { createAppendLoop } from './append-loop.ts';
+import { createCommittedReads } from './committed-reads.ts';
+import { createHeadSignal } from './head-signal.ts';
+import { DEFAULT_LIMITS, type LogLimits } from './limits.ts';
+import type { Committed, Log, Reactor } from './log.ts';
+import { positionAt } from './position-at.ts';
+import { queryPage } from './query.ts';
+import { createRecentEvents } from './recent-events.ts';
+import { createRecords } from './store-records.ts';
+import { replay, tail } from './replay.ts';
+import type { LogStore } from './store.ts';
+
+/** How many of the last events stay in memory for readers at the head. */
+const RECENT_EVENTS = 4_096;
+
+/** What keeps a log going on its own; all else is asked for. */
+export interface LogDeps {
+  readonly store: LogStore;
+  readonly reactor: Reactor;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly newId?: NewId;
+  readonly limits?: Partial<LogLimits>;
+  /** Brings a stored event to the newest version of its type; given for every event that is read. */
+  readonly upcast?: (event: CrucibleEvent) => CrucibleEvent;
+  /**
+   * The log cannot be written any more by this process (fenced off, or a commit of unknown outcome in the embedded
+   * engine, whose reads may then show what was never acknowledged): end the process. Called at most once.
+   */
+  readonly onFatal?: (error: CrucibleError) => void;
+}
+
+/** A reactor to which nothing reacts. */
+export const idleReactor: Reactor = {
+  begin: () => undefined,
+  stage: () => undefined,
+  react: () => [],
+  adopt: () => undefined,
+  discard: () => undefined,
+};
+
+/**
+ * Takes the lease of the store and opens the log on it.
+ * @throws CrucibleError `fenced` while another writer's lease is good, and what the store throws
+ */
+export const createLog = async (deps: LogDeps): Promise<Log> => {
+  const { store, logger } = deps;
+  const lease = await store.acquire();
+  const listeners = new Set<(committed: Committed) => void>();
+  const recent = createRecentEvents(RECENT_EVENTS);
+  const reads = createCommittedReads(
+    store,
+    { head: () => loop.head(), firstAvailable: () => lease.firstAvailable },
+    deps.upcast ?? ((event) => event),
+  );
+  const signal = createHeadSignal(reads.head);
+  const loop = createAppendLoop({
+    store,
+    lease,
+    reactor: deps.reactor,
+    clock: deps.clock,
+    newId: deps.newId ?? defaultNewId,
+    logger,
+    limits: { ...DEFAULT_LIMITS, ...deps.limits },
+    readEvents: reads.many,
+    onFatal: (error) => deps.onFatal?.(error),
+    onCommitted: (committed) => {
+      recent.add(committed.events);
+      for (const listener of listeners) {
+        try {
+          listener(committed);
+        } catch (error) {
+          logger.error({ cause: messageOf(error) }, 'A listener of the log failed on a commit');
+        }
+      }
+      signal.notify();
+    },
+  });
+
+  return {
+    records: createRecords(store),
+    append: loop.append,
+    get: reads.byId,
+    at: reads.at,
+    query: (query) => queryPage(reads, query),
+    trace: (correlationId, page) =>
+      queryPage(reads, { ...page, correlation_id: correlationId, order: 'asc' }),
+    replay: (options) => replay(reads, options),
+    tail: (options) => tail(reads, { recent, moved: signal.moved }, options),
+    head: loop.head,
+    firstAvailable: reads.firstAvailable,
+    positionAt: (timeMs) => positionAt(reads, timeMs),
+    onCommit(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async close() {
+      await loop.close();
+      signal.close();
+    },
+  };
+};
