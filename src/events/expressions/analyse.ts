@@ -1,0 +1,49 @@
+import { messageOf, type Issue } from '../../kernel/errors.ts';
+import { compileRegex } from '../regex.ts';
+import { methodCallOf, nodesOf, textOf, type Node } from './ast.ts';
+import { LINEAR_MATCHES } from './environment.ts';
+
+/**
+ * What the library's own check lets pass, found and mended in a parsed tree, before that check:
+ * `matches` is led to the linear engine, `has()` checks the path that it is given, and `cel.bind`, by which a short
+ * expression makes a huge value, is refused.
+ */
+export const analyse = (root: Node): readonly Omit<Issue, 'path'>[] => {
+  const issues: Omit<Issue, 'path'>[] = [];
+  for (const node of nodesOf(root)) {
+    const { macro } = node.meta;
+    if (macro !== undefined) checkPathOfHas(node, macro);
+    const call = methodCallOf(node);
+    if (call?.name === 'bind' && call.receiver.op === 'id' && call.receiver.args === 'cel')
+      issues.push({
+        message: '`cel.bind` is not available here',
+        hint: 'write the value out where it is needed',
+      });
+    if (call?.name === 'matches' && call.args.length === 1) {
+      (node.args as unknown[])[0] = LINEAR_MATCHES;
+      const pattern = textOf(call.args[0]);
+      const message = pattern === undefined ? undefined : regexIssue(pattern);
+      if (message !== undefined) issues.push({ message });
+    }
+  }
+  return issues;
+};
+
+const regexIssue = (pattern: string): string | undefined => {
+  try {
+    compileRegex(pattern);
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+};
+
+const checkPathOfHas = (node: Node, macro: NonNullable<Node['meta']['macro']>): void => {
+  const [path] = macro.args ?? [];
+  if (node.op !== 'call' || path?.op !== '.') return;
+  const typeCheck = macro.typeCheck.bind(macro);
+  macro.typeCheck = (checker, self, context) => {
+    checker.check(path, context);
+    return typeCheck(checker, self, context);
+  };
+};
