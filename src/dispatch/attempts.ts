@@ -139,7 +139,11 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
               op: 'patch',
               table: RUN_TABLE.name,
               id: run.id,
-              when: { generation: run.generation, attempts: ask.attempt - 1, state: statesBefore(decision.state) },
+              when: {
+                generation: run.generation,
+                attempts: ask.attempt - 1,
+                state: statesBefore(decision.state),
+              },
               set: {
                 state: decision.state,
                 reason: decision.reason,

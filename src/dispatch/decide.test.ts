@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decide, firstDelayMs, scheduledDelayMs } from './decide.ts';
+import { decide, scheduledDelayMs } from './decide.ts';
 import type { ActionOutcome, AttemptPolicy } from './outcome.ts';
 
 const policy = (over: Partial<AttemptPolicy> = {}): AttemptPolicy => ({
@@ -58,11 +58,6 @@ describe('schedules', () => {
     ['table', { kind: 'table', delaysMs: [0, 5_000, 300_000] }, [5_000, 300_000, 300_000]],
   ] as const)('%s', (_, schedule, delays) => {
     expect([1, 2, 3].map((attempt) => scheduledDelayMs(policy({ schedule }), attempt))).toEqual(delays);
-  });
-
-  it('begins a table with its first delay and everything else at once', () => {
-    expect(firstDelayMs(policy({ schedule: { kind: 'table', delaysMs: [250, 5_000] } }))).toBe(250);
-    expect(firstDelayMs(policy())).toBe(0);
   });
 
   it('does not overflow after a thousand attempts', () => {

@@ -30,10 +30,6 @@ export const scheduledDelayMs = ({ schedule }: AttemptPolicy, attempt: number): 
   }
 };
 
-/** The delay before a run's first attempt, ms: nothing, but for tables that say otherwise. */
-export const firstDelayMs = ({ schedule }: AttemptPolicy): number =>
-  schedule.kind === 'table' ? (schedule.delaysMs[0] ?? 0) : 0;
-
 /** Pure: the same outcome, policy, attempt and `random` (0 to 1) give the same decision. */
 export const decide = (
   outcome: ActionOutcome,

@@ -47,4 +47,5 @@ export const EXECUTING = ['pending', 'running', 'retrying'] as const satisfies r
 const isExecuting = (state: RunState): boolean => (EXECUTING as readonly RunState[]).includes(state);
 
 /** From which states an attempt may carry a run to this one: the guard of its ledger write. */
-export const statesBefore = (to: RunState): readonly RunState[] => EXECUTING.filter((from) => allows(from, to));
+export const statesBefore = (to: RunState): readonly RunState[] =>
+  EXECUTING.filter((from) => allows(from, to));
