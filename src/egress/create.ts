@@ -92,7 +92,7 @@ export const createEgress = (deps: EgressDeps): Egress => {
           {
             origin: url.origin,
             path: `${url.pathname}${url.search}`,
-            method: prepared.method as 'GET',
+            method: prepared.method,
             headers: prepared.headers,
             body: prepared.body,
           },

@@ -19,11 +19,21 @@ export interface ScriptRequest {
 }
 
 export type ScriptResult =
-  | { readonly kind: 'returned'; readonly value: JsonValue; readonly log: readonly string[]; readonly cpuMs: number }
+  | {
+      readonly kind: 'returned';
+      readonly value: JsonValue;
+      readonly log: readonly string[];
+      readonly cpuMs: number;
+    }
   /** The script's own fault: it threw, or did not compile. */
   | { readonly kind: 'threw'; readonly message: string; readonly log: readonly string[] }
   /** It used more than it may: `timeout`, `cpu`, `memory`, `result_size`, `log_size`. */
-  | { readonly kind: 'exceeded'; readonly limit: string; readonly message: string; readonly log: readonly string[] }
+  | {
+      readonly kind: 'exceeded';
+      readonly limit: string;
+      readonly message: string;
+      readonly log: readonly string[];
+    }
   /** The runner process died or was aborted; not the script's fault as far as we know. */
   | { readonly kind: 'lost'; readonly message: string };
 
