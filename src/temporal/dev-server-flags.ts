@@ -32,27 +32,30 @@ const DYNAMIC: Readonly<Record<string, number | string | boolean>> = {
  * The arguments of the dev server: loopback only, its state on disk. WAL with `synchronous=NORMAL` may lose its last
  * commits when the power fails (not when the process does); the run rows make up for that.
  */
-export const devServerArguments = (flags: DevServerFlags): string[] => [
-  'server',
-  'start-dev',
-  ...['--ip', '127.0.0.1', '--port', String(flags.port), '--ui-port', String(flags.uiPort)],
-  ...['--db-filename', flags.dbFile],
-  ...['--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=NORMAL'],
-  ...[
-    '--namespace',
-    flags.namespace,
+export const devServerArguments = (flags: DevServerFlags): string[] => {
+  const options = [
+    ['ip', '127.0.0.1'],
+    ['port', String(flags.port)],
+    ['ui-port', String(flags.uiPort)],
+    ['db-filename', flags.dbFile],
+    ['sqlite-pragma', 'journal_mode=WAL'],
+    ['sqlite-pragma', 'synchronous=NORMAL'],
+    ['namespace', flags.namespace],
+    ['log-level', 'error'],
+    ['log-format', 'json'],
+    ...Object.entries(DYNAMIC).map(([key, value]) => [
+      'dynamic-config-value',
+      `${key}=${JSON.stringify(value)}`,
+    ]),
+    ...Object.entries(SEARCH_ATTRIBUTES).map(([name, type]) => [
+      'search-attribute',
+      `${name}=${CLI_TYPES[type]}`,
+    ]),
+  ];
+  return [
+    'server',
+    'start-dev',
     '--ui-disable-news-fetch',
-    '--log-level',
-    'error',
-    '--log-format',
-    'json',
-  ],
-  ...Object.entries(DYNAMIC).flatMap(([key, value]) => [
-    '--dynamic-config-value',
-    `${key}=${JSON.stringify(value)}`,
-  ]),
-  ...Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, type]) => [
-    '--search-attribute',
-    `${name}=${CLI_TYPES[type]}`,
-  ]),
-];
+    ...options.flatMap(([name, value]) => [`--${name}`, `${value}`]),
+  ];
+};

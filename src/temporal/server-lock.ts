@@ -41,12 +41,17 @@ export const takeLock = async (path: string, owner: ProcessRef): Promise<LockAns
     const text = await readFile(path, 'utf8').catch(() => undefined);
     if (text === undefined) continue;
     const found = parse(text);
-    if (found !== undefined && isAlive(found.owner.pid, found.owner.identity)) {
-      return { kind: 'taken', by: found.owner };
-    }
+    if (found !== undefined && holds(found, owner)) return { kind: 'taken', by: found.owner };
     before = found;
     await moveAway(path, text);
   }
+};
+
+/** A lock of our own process holds only as long as its server: it stays behind when that ends by itself. */
+const holds = (lock: ServerLock, self: ProcessRef): boolean => {
+  const own = lock.owner.pid === self.pid && lock.owner.identity === self.identity;
+  if (!own) return isAlive(lock.owner.pid, lock.owner.identity);
+  return lock.server !== undefined && isAlive(lock.server.pid, lock.server.identity);
 };
 
 /** Replaces the content of a lock that is ours. */
