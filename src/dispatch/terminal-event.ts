@@ -1,5 +1,5 @@
 import type { CrucibleEvent, NewEvent } from '../events/envelope.ts';
-import type { JsonObject } from '../kernel/json.ts';
+import type { JsonObject, JsonValue } from '../kernel/json.ts';
 import type { Origin } from '../kernel/origin.ts';
 import type { Decision } from './decide.ts';
 import type { ActionOutcome } from './outcome.ts';
@@ -43,6 +43,16 @@ const errorOf = ({ outcome, reason }: Ending): JsonObject => {
   return { code: reason ?? 'unknown', message: reason ?? 'unknown' };
 };
 
+/** An event carries a small output whole; a large one stands in the attempt alone. */
+const MAX_OUTPUT_CHARACTERS = 16_384;
+
+const shown = (output: JsonValue): JsonValue => {
+  const characters = JSON.stringify(output).length;
+  return characters <= MAX_OUTPUT_CHARACTERS
+    ? output
+    : { omitted: `the output has ${characters} characters; it stands in the attempt` };
+};
+
 /** The one event that comes out of every execution: its type and payload. Pure. */
 export const terminalEvent = (ending: Ending): { type: string; payload: JsonObject; subject: string } => {
   const { run, attempt, durationMs, state, reason, outcome } = ending;
@@ -64,12 +74,12 @@ export const terminalEvent = (ending: Ending): { type: string; payload: JsonObje
       ? { type: 'webhook.delivered', payload, subject: name }
       : { type: 'webhook.delivery_failed', payload: { ...payload, error: errorOf(ending) }, subject: name };
   }
-  const payload = { ...shared, hook: name };
+  const payload = { ...shared, attempts: attempt, hook: name };
   if (state === 'succeeded') {
     const output = outcome?.kind === 'succeeded' ? outcome.output : undefined;
     return {
       type: 'hook.executed',
-      payload: { ...payload, ...(output !== undefined && { output }) },
+      payload: { ...payload, ...(output !== undefined && { output: shown(output) }) },
       subject: run.target,
     };
   }
