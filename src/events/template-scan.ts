@@ -54,10 +54,9 @@ const endOf = (source: string, from: number): number => {
 const endOfString = (source: string, at: number): number => {
   const quote = source[at] ?? '"';
   const delimiter = source.startsWith(quote.repeat(3), at) ? quote.repeat(3) : quote;
-  const isRaw = /[rR]/.test(source[at - 1] ?? '') && !/[A-Za-z0-9_]/.test(source[at - 2] ?? '');
   let position = at + delimiter.length;
   while (position < source.length) {
-    if (source[position] === '\\' && !isRaw) position += 2;
+    if (source[position] === '\\') position += 2;
     else if (source.startsWith(delimiter, position)) return position + delimiter.length;
     else position += 1;
   }

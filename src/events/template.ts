@@ -5,6 +5,8 @@
  */
 import type { JsonObject, JsonValue } from '../kernel/json.ts';
 import { compileTemplateExpression, type TemplateExpression } from './expressions/template-expression.ts';
+import { catalogue } from './catalogue.ts';
+import { parsePattern } from './filters/event-pattern.ts';
 import { scanTemplate } from './template-scan.ts';
 
 /** What is wrong with a template. Names the template, never the value of a secret. */
@@ -61,6 +63,11 @@ export interface CompiledTemplate {
 export interface TemplateOptions {
   /** Whether `secrets.NAME` may stand in it: only where what is rendered is sent and never stored. */
   readonly allowSecrets: boolean;
+  /**
+   * The patterns of the filters that choose the events (`memory.created`, `memory.*`, `*`): with them, fields that those
+   * events' payloads lack are found at registration. Without them, only what no event has.
+   */
+  readonly patterns?: readonly string[];
 }
 
 type Render = (scope: TemplateScope) => JsonValue;
@@ -86,7 +93,12 @@ export const checkTemplate = (value: JsonValue, options: TemplateOptions): reado
 
 const compile = (value: JsonValue, options: TemplateOptions, problems: TemplateError[]): CompiledTemplate => {
   const references = new Set<string>();
-  const render = compileValue(value, '', 0, { options, problems, references });
+  const render = compileValue(value, '', 0, {
+    options,
+    types: typesOfPatterns(options.patterns),
+    problems,
+    references,
+  });
   return {
     references: [...references].sort(),
     hasTemplates: render !== undefined,
@@ -94,8 +106,20 @@ const compile = (value: JsonValue, options: TemplateOptions, problems: TemplateE
   };
 };
 
+const typesOfPatterns = (patterns: readonly string[] = ['*']): readonly string[] | undefined => {
+  const types = new Set<string>();
+  for (const text of patterns) {
+    const parsed = parsePattern(text, '', catalogue);
+    if (!('pattern' in parsed) || parsed.pattern.types === undefined) return undefined;
+    for (const type of parsed.pattern.types) types.add(type);
+  }
+  return [...types];
+};
+
 interface Compilation {
   readonly options: TemplateOptions;
+  /** Undefined: events of any type. */
+  readonly types: readonly string[] | undefined;
   readonly problems: TemplateError[];
   readonly references: Set<string>;
 }
@@ -158,7 +182,7 @@ interface ExpressionPart {
 
 const compileExpressionPart = (source: string, path: string, into: Compilation): ExpressionPart => {
   const fail = (problem: string): TemplateError => new TemplateError(path, source, problem);
-  const compiled = compileTemplateExpression(source, TEMPLATE_VARIABLES);
+  const compiled = compileTemplateExpression(source, TEMPLATE_VARIABLES, into.types, catalogue);
   if ('problems' in compiled) {
     into.problems.push(...compiled.problems.map(fail));
     return { evaluate: () => null };

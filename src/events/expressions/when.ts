@@ -1,36 +1,15 @@
-import type { Environment } from '@marcbachmann/cel-js';
 import { CrucibleError, type Issue } from '../../kernel/errors.ts';
 import type { JsonValue } from '../../kernel/json.ts';
 import { catalogue as standard, type Catalogue } from '../catalogue.ts';
 import type { MatchResult } from '../compiled.ts';
 import type { CrucibleEvent } from '../envelope.ts';
-import { createBaseEnvironment } from './environment.ts';
-import { eventSchema } from './event-types.ts';
+import { eventEnvironment } from './event-environment.ts';
 import { compileExpression, type Evaluation, type Expression } from './expression.ts';
 
 export type CompiledWhen = (event: CrucibleEvent) => MatchResult;
 
 const MATCHED: MatchResult = { matched: true };
 const UNMATCHED: MatchResult = { matched: false };
-
-/** Environments cost milliseconds to make and are the same for all filters on the same types. */
-const environments = new WeakMap<Catalogue, Map<string, Environment>>();
-const MAX_ENVIRONMENTS = 500;
-let base: Environment | undefined;
-
-const environmentFor = (types: readonly string[] | undefined, catalogue: Catalogue): Environment => {
-  let byTypes = environments.get(catalogue);
-  if (byTypes === undefined || byTypes.size > MAX_ENVIRONMENTS)
-    environments.set(catalogue, (byTypes = new Map()));
-  const key = types?.join() ?? '*';
-  let environment = byTypes.get(key);
-  if (environment === undefined) {
-    base ??= createBaseEnvironment();
-    environment = base.clone().registerVariable({ name: 'event', schema: eventSchema(types, catalogue) });
-    byTypes.set(key, environment);
-  }
-  return environment;
-};
 
 /**
  * Everything that is wrong with a `when` on events of these types. Empty: nothing.
@@ -76,7 +55,7 @@ const compile = (
   types: readonly string[] | undefined,
   catalogue: Catalogue,
 ): { readonly expression: Expression } | { readonly issues: readonly Omit<Issue, 'path'>[] } => {
-  const compiled = compileExpression(source, environmentFor(types, catalogue));
+  const compiled = compileExpression(source, eventEnvironment(types, catalogue));
   if ('issues' in compiled) return compiled;
   const { type } = compiled.expression;
   if (type === 'bool' || type.startsWith('dyn')) return compiled;
