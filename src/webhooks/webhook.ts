@@ -1,4 +1,5 @@
 import type { EventFilter } from '../events/filter.ts';
+import type { Idempotency } from '../log/log.ts';
 
 /** A webhook as reads show it: no secret in it, only hints. */
 export interface WebhookView {
@@ -6,6 +7,8 @@ export interface WebhookView {
   readonly name: string;
   readonly url: string;
   readonly enabled: boolean;
+  /** Why it was disabled by us, e.g. because its receiver answered 410; absent: it was not. */
+  readonly disabled_reason?: string;
   readonly paused: boolean;
   readonly filters: readonly EventFilter[];
   readonly worlds: readonly string[];
@@ -59,8 +62,14 @@ export interface WebhookInput {
 }
 
 export interface WebhookService {
-  /** Answers the secret, once. @throws CrucibleError `invalid`, `egress_denied` */
-  create(input: WebhookInput): Promise<{ readonly webhook: WebhookView; readonly secret: string }>;
+  /**
+   * Answers the secret, once: a repeat under the same idempotency key has `repeated: true`, and an empty secret.
+   * @throws CrucibleError `invalid`, `egress_denied`, and those of `Log.append`
+   */
+  create(
+    input: WebhookInput,
+    options?: { readonly idempotency?: Idempotency },
+  ): Promise<{ readonly webhook: WebhookView; readonly secret: string; readonly repeated?: boolean }>;
   /** @throws CrucibleError `not_found` */
   get(id: string): Promise<WebhookView>;
   list(page: { readonly after?: string; readonly limit: number }): Promise<readonly WebhookView[]>;
