@@ -209,11 +209,11 @@ const settle = (
 const mergeWrites = (writes: readonly TableWrites[], fresh: readonly TableRow[]): readonly TableWrites[] => {
   const merged = new Map<
     string,
-    { table: string; insert: Row[]; put: readonly Row[]; remove: readonly string[] }
+    { table: string; insert: Row[]; update: readonly Row[]; remove: readonly string[] }
   >(writes.map((write) => [write.table, { ...write, insert: [...write.insert] }]));
   for (const { table, row } of fresh) {
     const write = merged.get(table);
-    if (write === undefined) merged.set(table, { table, insert: [row], put: [], remove: [] });
+    if (write === undefined) merged.set(table, { table, insert: [row], update: [], remove: [] });
     else write.insert.push(row);
   }
   return [...merged.values()];
@@ -222,8 +222,8 @@ const mergeWrites = (writes: readonly TableWrites[], fresh: readonly TableRow[])
 /** A record that has expired is still there, and is written over. */
 const recordWrites = (records: readonly Row[], prior: Prior): readonly TableWrites[] => {
   if (records.length === 0) return [];
-  const { put = [], insert = [] } = Object.groupBy(records, ({ id }) =>
-    prior.keys.has(id) ? 'put' : 'insert',
+  const { update = [], insert = [] } = Object.groupBy(records, ({ id }) =>
+    prior.keys.has(id) ? 'update' : 'insert',
   );
-  return [{ table: IDEMPOTENCY_TABLE.name, insert, put, remove: [] }];
+  return [{ table: IDEMPOTENCY_TABLE.name, insert, update, remove: [] }];
 };

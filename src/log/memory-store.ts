@@ -1,3 +1,4 @@
+import { IDEMPOTENCY_TABLE } from './idempotency.ts';
 import type { IndexRead, Row, TableDefinition } from './records.ts';
 import { compareScalars, compareText, indexValue, readPlan } from './scalar-order.ts';
 import {
@@ -44,7 +45,7 @@ export const createMemoryStore = (options: {
   readonly disk?: MemoryDisk;
 }): LogStore => {
   const disk = options.disk ?? createMemoryDisk();
-  const definitions = new Map(options.tables.map((table) => [table.name, table]));
+  const definitions = new Map([...options.tables, IDEMPOTENCY_TABLE].map((table) => [table.name, table]));
 
   const rowsOf = (table: string): Map<string, string> => {
     if (!definitions.has(table)) throw new RangeError(`There is no table ${table}`);
@@ -141,9 +142,9 @@ const refuseExisting = (batch: Batch, rowsOf: (table: string) => Map<string, str
 };
 
 const write = (disk: MemoryDisk, batch: Batch, rowsOf: (table: string) => Map<string, string>): void => {
-  for (const { table, insert, put, remove } of batch.writes) {
+  for (const { table, insert, update, remove } of batch.writes) {
     const rows = rowsOf(table);
-    for (const row of [...insert, ...put]) rows.set(row.id, JSON.stringify(row));
+    for (const row of [...insert, ...update]) rows.set(row.id, JSON.stringify(row));
     for (const id of remove) rows.delete(id);
   }
   disk.batch = batch.id;

@@ -31,7 +31,7 @@ export const readPrior = async (
   const chosenIds = requests.flatMap((r) => (r.clientIds === true ? r.events.map(({ id }) => id) : []));
   const keys = group.flatMap(({ key }) => (key === undefined ? [] : [key]));
   const [rows, known, events, records] = await Promise.all([
-    readGuarded(
+    readTouched(
       store,
       requests.flatMap(({ mutations }) => mutations ?? []),
     ),
@@ -47,11 +47,11 @@ export const readPrior = async (
   };
 };
 
-const readGuarded = async (store: LogStore, mutations: readonly Mutation[]): Promise<StoredRows> => {
+const readTouched = async (store: LogStore, mutations: readonly Mutation[]): Promise<StoredRows> => {
   const wanted = new Map<string, Set<string>>();
   for (const mutation of mutations) {
-    if (mutation.op === 'insert' || mutation.op === 'put') continue;
-    const id = mutation.op === 'create' ? mutation.row.id : mutation.id;
+    if (mutation.op === 'insert') continue;
+    const id = 'row' in mutation ? mutation.row.id : mutation.id;
     const ids = wanted.get(mutation.table);
     if (ids === undefined) wanted.set(mutation.table, new Set([id]));
     else ids.add(id);

@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue } from '../kernel/json.ts';
 import type { Mutation, Row, Scalar } from './records.ts';
 import type { TableWrites } from './store.ts';
 
-/** Rows as they are stored, read before the group: only those that a guard asks for. */
+/** Rows as they are stored, read before the group: those that its mutations touch, save for `insert`. */
 export type StoredRows = ReadonlyMap<string, ReadonlyMap<string, Row>>;
 
 interface Entry {
@@ -67,7 +67,7 @@ const put = (entries: Entries, table: string, id: string, entry: Entry): void =>
 const fromStore = (row: Row | undefined): Entry | undefined =>
   row === undefined ? undefined : { row, fresh: false };
 
-/** What one mutation makes of a row; `before` is undefined if there is no such row, or none that a guard asked for. */
+/** What one mutation makes of a row; `before` is undefined if there is no such row, or none was looked for (`insert`). */
 const step = (mutation: Mutation, before: Entry | undefined, index: number): Entry => {
   const present = before?.row;
   switch (mutation.op) {
@@ -76,7 +76,7 @@ const step = (mutation: Mutation, before: Entry | undefined, index: number): Ent
       if (present !== undefined) throw existsAlready(mutation.table, present.id, index);
       return { row: mutation.row, fresh: before === undefined || before.fresh };
     case 'put':
-      return { row: mutation.row, fresh: before?.fresh === true };
+      return { row: mutation.row, fresh: before === undefined || before.fresh };
     case 'patch': {
       if (present === undefined) {
         throw new CrucibleError('conflict', `There is no ${mutation.table} ${mutation.id} to change`, {
@@ -130,11 +130,11 @@ const patched = (row: Row, set: JsonObject): Row => {
 
 const tableWrites = (table: string, entries: ReadonlyMap<string, Entry>): TableWrites => {
   const insert: Row[] = [];
-  const replace: Row[] = [];
+  const update: Row[] = [];
   const remove: string[] = [];
   for (const [id, { row, fresh }] of entries) {
-    if (row !== undefined) (fresh ? insert : replace).push(row);
+    if (row !== undefined) (fresh ? insert : update).push(row);
     else if (!fresh) remove.push(id);
   }
-  return { table, insert, put: replace, remove };
+  return { table, insert, update, remove };
 };

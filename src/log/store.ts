@@ -24,8 +24,8 @@ export interface TableWrites {
   readonly table: string;
   /** New rows; one that exists makes the whole commit `refused`. */
   readonly insert: readonly Row[];
-  /** Written whole, whether there is one or not. */
-  readonly put: readonly Row[];
+  /** Rows that exist, written whole. */
+  readonly update: readonly Row[];
   readonly remove: readonly string[];
 }
 

@@ -1,0 +1,77 @@
+import { escapeIdent, type Surreal } from 'surrealdb';
+import { CrucibleError } from '../kernel/errors.ts';
+import { TERM_KINDS } from '../log/store.ts';
+import type { TableDefinition } from '../log/records.ts';
+
+/** The version of how things are stored. It grows when an older program could not read what this one writes. */
+export const STORE_VERSION = 1;
+
+/** Fields that each stored row has of its own; see `row-codec.ts`. */
+const OWN_FIELDS = new Set(['id', 'body']);
+const OWN_TABLES = new Set(['commit', 'log_head', 'log_schema']);
+const NAME = /^[a-z][a-z0-9_]*$/;
+
+/** The column that says whether a row is in the index number `i`: 0 if it is, absent if not. */
+export const membershipField = (i: number): string => `_in${i}`;
+
+/**
+ * Defines what is missing. May be run any number of times.
+ * @throws CrucibleError `store_too_new` when a newer version has written here
+ */
+export const defineSchema = async (db: Surreal, tables: readonly TableDefinition[]): Promise<void> => {
+  checkNames(tables);
+  await db.query(`
+    DEFINE TABLE IF NOT EXISTS log_schema SCHEMALESS;
+    DEFINE TABLE IF NOT EXISTS log_head SCHEMALESS;
+    DEFINE TABLE IF NOT EXISTS commit SCHEMALESS;
+  `);
+  await checkVersion(db);
+  // `.*` is what makes the index one of the single terms.
+  const terms = TERM_KINDS.map(
+    (kind) => `DEFINE INDEX IF NOT EXISTS commit_${kind} ON commit FIELDS ${kind}.*;`,
+  );
+  await db.query([...terms, SHIPPED_FUNCTIONS, ...tables.map(defineTable)].join('\n'));
+  await db.query('UPSERT ONLY log_schema:main SET version = $version', { version: STORE_VERSION });
+};
+
+/** For people at a SurrealQL prompt: the events of the commits that begin in a range of positions. */
+const SHIPPED_FUNCTIONS = `
+  DEFINE FUNCTION IF NOT EXISTS fn::events($from: int, $to: int) {
+    RETURN array::flatten((SELECT VALUE encoding::cbor::decode(events) FROM type::record('commit', $from..=$to)));
+  };
+`;
+
+const checkVersion = async (db: Surreal): Promise<void> => {
+  const [version] = await db.query<[number | null | undefined]>(
+    'SELECT VALUE version FROM ONLY log_schema:main',
+  );
+  if (typeof version !== 'number' || version <= STORE_VERSION) return;
+  throw new CrucibleError(
+    'store_too_new',
+    `The database was written by a newer version (its format is ${version}, this program knows ${STORE_VERSION})`,
+    { hint: 'Use the newer program, or another data directory.' },
+  );
+};
+
+/**
+ * Each index begins with its membership column, so that every read is equality on a prefix and a range on the next field:
+ * the one form that the database reads in index order with the LIMIT at the scan.
+ */
+const defineTable = ({ name, indexes }: TableDefinition): string => {
+  const table = escapeIdent(name);
+  const defined = indexes.map(({ name: index, fields }, i) => {
+    const columns = [membershipField(i), ...fields].map((field) => escapeIdent(field)).join(', ');
+    return `DEFINE INDEX IF NOT EXISTS ${escapeIdent(index)} ON ${table} FIELDS ${columns};`;
+  });
+  return [`DEFINE TABLE IF NOT EXISTS ${table} SCHEMALESS;`, ...defined].join('\n');
+};
+
+const checkNames = (tables: readonly TableDefinition[]): void => {
+  for (const { name, indexes } of tables) {
+    if (!NAME.test(name) || OWN_TABLES.has(name)) throw new RangeError(`A table cannot be called ${name}`);
+    for (const { name: index, fields } of indexes) {
+      const wrong = [index, ...fields].find((part) => !NAME.test(part) || OWN_FIELDS.has(part));
+      if (wrong !== undefined) throw new RangeError(`Index ${index} of ${name} cannot use the name ${wrong}`);
+    }
+  }
+};

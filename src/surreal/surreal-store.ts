@@ -1,0 +1,212 @@
+import { RecordId, type Surreal } from 'surrealdb';
+import { CrucibleError, messageOf } from '../kernel/errors.ts';
+import type { Logger } from '../kernel/logger.ts';
+import { IDEMPOTENCY_TABLE } from '../log/idempotency.ts';
+import type { IndexRead, Row, TableDefinition } from '../log/records.ts';
+import { compareScalars, indexValue, readPlan } from '../log/scalar-order.ts';
+import { CommitFailure, type CommitHead, type Lease, type LogStore, type TermKind } from '../log/store.ts';
+import { decodeCommit, type CommitRow } from './commit-codec.ts';
+import { connect, type ConnectOptions, type Connection } from './engine.ts';
+import { HELD, isConflict, transactionFailure, withoutAnswer, type Answer } from './failures.ts';
+import { indexStatement } from './index-read.ts';
+import { decodeRow } from './row-codec.ts';
+import { defineSchema } from './schema.ts';
+import {
+  acquireStatement,
+  commitStatement,
+  releaseStatement,
+  renewStatement,
+  type Statement,
+} from './statements.ts';
+
+export interface SurrealStoreOptions {
+  readonly tables: readonly TableDefinition[];
+  /** Names this process in the lease. */
+  readonly holder: string;
+  readonly logger: Logger;
+  /**
+   * Take the lease even while another holder's is good. By default so in the embedded engine, where the lock on the
+   * directory has already decided that this is the only process.
+   */
+  readonly takeover?: boolean;
+}
+
+/**
+ * Opens the log's storage in SurrealDB, embedded or on a server, and defines what is missing.
+ * @throws CrucibleError `data_dir_locked`, `store_too_new`, `config_invalid`, `log_unavailable`
+ */
+export const openSurrealStore = async (options: ConnectOptions & SurrealStoreOptions): Promise<LogStore> => {
+  const connection = await connect(options);
+  try {
+    return await createSurrealStore(connection, options);
+  } catch (error) {
+    await connection.db.close();
+    throw error;
+  }
+};
+
+const CONFLICT_ATTEMPTS = 10;
+
+/** The storage on a connection that is open. */
+export const createSurrealStore = async (
+  { db, embedded }: Connection,
+  options: SurrealStoreOptions,
+): Promise<LogStore> => {
+  const definitions = [...options.tables, IDEMPOTENCY_TABLE];
+  const tables = new Map(definitions.map((table) => [table.name, table]));
+  await defineSchema(db, definitions);
+  const takeover = options.takeover ?? embedded;
+
+  const tableOf = (name: string): TableDefinition => {
+    const table = tables.get(name);
+    if (table === undefined) throw new RangeError(`There is no table ${name}`);
+    return table;
+  };
+  const read = async <T>(text: string, bindings: Record<string, unknown>): Promise<readonly T[]> => {
+    const [rows] = await db.query<[readonly T[]]>(text, bindings);
+    return rows;
+  };
+
+  return {
+    recoverable: !embedded,
+    hasTable: (name) => tables.has(name),
+
+    async acquire() {
+      const lease = await acquire(db, acquireStatement(options.holder, takeover));
+      options.logger.info({ epoch: lease.epoch, head: lease.head }, 'The lease of the log is ours');
+      return lease;
+    },
+    async renew(epoch) {
+      await transact(db, renewStatement(epoch));
+    },
+    async commit(batch) {
+      await transact(db, commitStatement(batch, tables));
+    },
+    async release(epoch) {
+      const { text, bindings } = releaseStatement(epoch);
+      await db.query(text, bindings);
+    },
+    async close() {
+      await db.close();
+    },
+
+    async scan(from, to) {
+      const rows = await read<CommitRow>(
+        "SELECT first, last, time, events FROM type::record('commit', $from..=$to)",
+        { from, to },
+      );
+      return rows.map(decodeCommit);
+    },
+    async heads(from, to) {
+      const rows = await read<{ first: number; last: number; time: number }>(
+        "SELECT first, last, time FROM type::record('commit', $from..=$to)",
+        { from, to },
+      );
+      return rows.map(({ first, last, time }): CommitHead => ({ first, last, timeMs: time }));
+    },
+    async commitsAt(firsts) {
+      if (firsts.length === 0) return [];
+      const ids = firsts.toSorted((a, b) => a - b).map((first) => new RecordId('commit', first));
+      const rows = await read<CommitRow>('SELECT first, last, time, events FROM $ids', { ids });
+      // One that does not exist comes back as a row of nothing.
+      return rows.filter(({ first }) => typeof first === 'number').map(decodeCommit);
+    },
+    async find(kind, terms) {
+      const found = new Set(await read<number>(findText(kind, terms.length), { term: terms[0], terms }));
+      return [...found].toSorted((a, b) => a - b);
+    },
+
+    async getRows(table, ids) {
+      if (ids.length === 0) return [];
+      const { name } = tableOf(table);
+      const bodies = await read<string | undefined>('SELECT VALUE body FROM $ids', {
+        ids: ids.map((id) => new RecordId(name, id)),
+      });
+      // One that does not exist comes back as nothing.
+      return bodies.filter((body) => typeof body === 'string').map(decodeRow);
+    },
+    async listRows(table, { after, limit }) {
+      const { name } = tableOf(table);
+      // As a call, not as a literal range: only so the LIMIT stops the scan.
+      const range = after === undefined ? '..' : '$after>..';
+      const bodies = await read<string>(
+        `SELECT VALUE body FROM type::record($table, ${range}) LIMIT $limit`,
+        {
+          table: name,
+          after,
+          limit,
+        },
+      );
+      return bodies.map(decodeRow);
+    },
+    async readIndex(indexRead) {
+      const table = tableOf(indexRead.table);
+      const { text, bindings } = indexStatement(table, indexRead);
+      return cutOff(table, indexRead, (await read<string>(text, bindings)).map(decodeRow));
+    },
+  };
+};
+
+const findText = (kind: TermKind, terms: number): string =>
+  terms === 1
+    ? `SELECT VALUE first FROM commit WHERE ${kind} CONTAINS $term`
+    : `SELECT VALUE first FROM commit WHERE ${kind} CONTAINSANY $terms`;
+
+/** Drops the rows beyond `upTo`. They come in order, so what is left is the same as if the database had been asked. */
+const cutOff = (table: TableDefinition, read: IndexRead, rows: readonly Row[]): readonly Row[] => {
+  const { upTo } = read;
+  const index = table.indexes.find(({ name }) => name === read.index);
+  if (upTo === undefined || index === undefined) return rows;
+  const { range } = readPlan(index, read);
+  return range === undefined ? rows : rows.filter((row) => compareScalars(indexValue(row, range), upTo) <= 0);
+};
+
+/** Runs a transaction; one that lost against another is run again, because nothing of it was written. */
+const transact = async (db: Surreal, { text, bindings }: Statement): Promise<readonly unknown[]> => {
+  for (let attempt = 1; ; attempt += 1) {
+    let answers: readonly (Answer & { readonly result?: unknown })[];
+    try {
+      answers = await db.query(text, bindings).responses();
+    } catch (error) {
+      throw withoutAnswer(error);
+    }
+    const failure = transactionFailure(answers);
+    if (failure === undefined) return answers.map(({ result }) => result);
+    if (!isConflict(failure.message) || attempt >= CONFLICT_ATTEMPTS) throw failure;
+  }
+};
+
+const acquire = async (db: Surreal, statement: Statement): Promise<Lease> => {
+  let results: readonly unknown[];
+  try {
+    results = await transact(db, statement);
+  } catch (error) {
+    const held = new RegExp(`${HELD}(\\d+)`).exec(messageOf(error));
+    if (held === null) throw error;
+    throw new CrucibleError('fenced', 'Another process is the writer of the log', {
+      hint: 'It keeps that place as long as it runs; this process may take it when the lease is over.',
+      retryAfterMs: Number(held[1]),
+      cause: error,
+    });
+  }
+  const row = results.find((result) => isHeadRow(result));
+  if (!isHeadRow(row)) throw new CommitFailure('unknown', 'The database did not answer with the head record');
+  return {
+    epoch: row.epoch,
+    head: row.head,
+    timeMs: row.time,
+    firstAvailable: row.first_available,
+    batch: row.batch,
+  };
+};
+
+interface HeadRow {
+  readonly epoch: number;
+  readonly head: number;
+  readonly time: number;
+  readonly first_available: number;
+  readonly batch: string | null;
+}
+
+const isHeadRow = (value: unknown): value is HeadRow =>
+  typeof value === 'object' && value !== null && 'epoch' in value && 'first_available' in value;
