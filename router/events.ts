@@ -1,0 +1,101 @@
+import { z } from 'zod';
+import type { EventPage } from '../src/log/log.ts';
+import type { Caller } from './context.ts';
+import {
+  eventQuery,
+  listEventsSchema,
+  publishInputs,
+  publishSchema,
+  queryEventsSchema,
+} from './event-inputs.ts';
+import { eventPageSchema, eventSchema, eventTypeSchema, publishedSchema } from './event-views.ts';
+import { cursorSchema, idSchema, limitSchema } from './schemas.ts';
+import type { Services } from './services.ts';
+import { createTrpcRouter, requires, rest } from './trpc.ts';
+
+const eventId = idSchema('evt_01932f6e-7c1a-7d3e-8f00-1234567890ab', "The event's id.");
+
+/** The log: publishing `custom.*` events, and reading everything. */
+export const createEventsRouter = (services: Pick<Services, 'events' | 'eventTypes'>) => {
+  const read = (
+    input: z.output<typeof queryEventsSchema>,
+    caller: Caller,
+  ): Promise<EventPage> | EventPage => {
+    const query = eventQuery(input, caller);
+    // A world that the caller may not see holds nothing for it.
+    return query.worlds?.length === 0 ? { data: [], next_cursor: null } : services.events.query(query);
+  };
+  return createTrpcRouter({
+    publish: requires('event:write')
+      .meta(
+        rest({
+          method: 'POST',
+          path: '/events',
+          status: 201,
+          summary: 'Publish events',
+          description:
+            'Stores one event, or up to 1,000, all or nothing; the answer comes after the synced commit. Send an Idempotency-Key to make a repeat harmless.',
+          tag: 'events',
+        }),
+      )
+      .input(publishSchema)
+      .output(z.object({ data: z.array(publishedSchema).readonly() }))
+      .mutation(async ({ input, ctx }) => {
+        const idempotency = ctx.idempotency('POST /events');
+        const inputs = publishInputs(input);
+        return {
+          data: await services.events.publish(inputs, idempotency === undefined ? {} : { idempotency }),
+        };
+      }),
+
+    list: requires('event:read')
+      .meta(rest({ method: 'GET', path: '/events', summary: 'List events, the newest first', tag: 'events' }))
+      .input(listEventsSchema)
+      .output(eventPageSchema)
+      .query(({ input, ctx }) => read(input, ctx.caller)),
+
+    query: requires('event:read')
+      .meta(
+        rest({
+          method: 'POST',
+          path: '/events/query',
+          summary: 'Query events, with conditions on their payload',
+          tag: 'events',
+        }),
+      )
+      .input(queryEventsSchema)
+      .output(eventPageSchema)
+      .query(({ input, ctx }) => read(input, ctx.caller)),
+
+    get: requires('event:read')
+      .meta(rest({ method: 'GET', path: '/events/{id}', summary: 'Get an event', tag: 'events' }))
+      .input(z.strictObject({ id: eventId }))
+      .output(eventSchema)
+      .query(({ input, ctx }) => services.events.get(input.id, ctx.caller.scope.visible)),
+
+    trace: requires('event:read')
+      .meta(
+        rest({
+          method: 'GET',
+          path: '/events/{id}/trace',
+          summary: 'The story of an event, in order',
+          tag: 'events',
+        }),
+      )
+      .input(z.strictObject({ id: eventId, limit: limitSchema, cursor: cursorSchema }))
+      .output(eventPageSchema)
+      .query(({ input, ctx }) => {
+        const { id, ...page } = input;
+        const { visible } = ctx.caller.scope;
+        return services.events.trace(id, visible === undefined ? page : { ...page, worlds: visible });
+      }),
+
+    types: requires('event:read')
+      .meta(
+        rest({ method: 'GET', path: '/event-types', summary: 'The catalogue of event types', tag: 'events' }),
+      )
+      .input(z.strictObject({}))
+      .output(z.object({ data: z.array(eventTypeSchema).readonly(), next_cursor: z.null() }))
+      .query(() => ({ data: services.eventTypes(), next_cursor: null })),
+  });
+};

@@ -1,0 +1,181 @@
+import { z } from 'zod';
+import type { HookView } from '../hooks/service.ts';
+import type { Caller } from './context.ts';
+import { idOfCursor, pageOf } from './cursor.ts';
+import { hookPageSchema, hookSchema, hookView } from './hook-views.ts';
+import { runPageSchema, runView } from './run-views.ts';
+import { cursorSchema, idSchema, issueSchema, limitSchema, runStateSchema } from './schemas.ts';
+import type { Services } from './services.ts';
+import { createTrpcRouter, requires, rest } from './trpc.ts';
+import { assertVisible, isVisible } from './visible.ts';
+
+const hookId = idSchema('notify-important', "The hook's name.");
+const anything = (description: string, example: unknown) =>
+  z.unknown().optional().meta({ description, example });
+
+/**
+ * The fields of a hook file, for the document. They are not checked here: the service checks files and requests by the
+ * same rules, and reports everything that is wrong at once.
+ */
+const definitionFields = {
+  name: anything('Also the id: [a-z0-9-].', 'notify-important'),
+  description: anything('What it is for.', 'Push a notification when a note is important'),
+  version: anything('Semver.', '1.0.0'),
+  enabled: anything('False: matched events are recorded as skipped.', true),
+  worlds: anything('The worlds it sees.', ['default']),
+  trigger: anything('When it runs.', { timing: 'post', events: [{ event_type: 'custom.note.imported' }] }),
+  condition: anything('A CEL expression, or a script.', { when: 'size(event.payload.tags) > 1' }),
+  action: anything('What it does.', {
+    type: 'http',
+    method: 'POST',
+    url: 'https://ntfy.example.org/crucible',
+  }),
+  permissions: anything('What its script may do.', []),
+  options: anything('Timeout, retry and the like.', { timeout_ms: 10_000 }),
+  tests: anything('Examples that it proves itself by.', []),
+  documentation: anything('Markdown for people.', '# What it does'),
+};
+const createSchema = z
+  .looseObject(definitionFields)
+  .meta({ description: 'A hook, as its file would say it.' });
+const replaceSchema = z.looseObject({ id: hookId, ...definitionFields });
+
+/** Hooks: what the product does by itself about events. */
+export const createHooksRouter = (services: Pick<Services, 'hooks' | 'runs'>) => {
+  const { hooks, runs } = services;
+  const find = async (caller: Caller, id: string): Promise<HookView> => {
+    const hook = await hooks.get(id);
+    assertVisible(caller, hook.definition.worlds, 'hook', id);
+    return hook;
+  };
+  const shell = (caller: Caller) => ({ allowShell: caller.principal.permissions.has('hook:shell') });
+
+  return createTrpcRouter({
+    create: requires('hook:write')
+      .meta(rest({ method: 'POST', path: '/hooks', status: 201, summary: 'Create a hook', tag: 'hooks' }))
+      .input(createSchema)
+      .output(hookSchema)
+      .mutation(async ({ input, ctx }) => hookView(await hooks.create(input, shell(ctx.caller)))),
+
+    list: requires('hook:read')
+      .meta(rest({ method: 'GET', path: '/hooks', summary: 'List hooks', tag: 'hooks' }))
+      .input(z.strictObject({ limit: limitSchema, cursor: cursorSchema }))
+      .output(hookPageSchema)
+      .query(async ({ input, ctx }) => {
+        const after = input.cursor === undefined ? {} : { after: idOfCursor(input.cursor) };
+        const page = pageOf(await hooks.list({ ...after, limit: input.limit }), input.limit);
+        const visible = page.items.filter((hook) => isVisible(ctx.caller, hook.definition.worlds));
+        return { data: visible.map(hookView), next_cursor: page.next_cursor };
+      }),
+
+    get: requires('hook:read')
+      .meta(rest({ method: 'GET', path: '/hooks/{id}', summary: 'Get a hook', tag: 'hooks' }))
+      .input(z.strictObject({ id: hookId }))
+      .output(hookSchema)
+      .query(async ({ input, ctx }) => hookView(await find(ctx.caller, input.id))),
+
+    replace: requires('hook:write')
+      .meta(rest({ method: 'PUT', path: '/hooks/{id}', summary: 'Replace a hook', tag: 'hooks' }))
+      .input(replaceSchema)
+      .output(hookSchema)
+      .mutation(async ({ input, ctx }) => {
+        const { id, ...definition } = input;
+        await find(ctx.caller, id);
+        return hookView(await hooks.replace(id, definition, shell(ctx.caller)));
+      }),
+
+    delete: requires('hook:delete')
+      .meta(
+        rest({ method: 'DELETE', path: '/hooks/{id}', status: 204, summary: 'Delete a hook', tag: 'hooks' }),
+      )
+      .input(z.strictObject({ id: hookId }))
+      .output(z.void())
+      .mutation(async ({ input, ctx }) => {
+        await find(ctx.caller, input.id);
+        await hooks.remove(input.id);
+      }),
+
+    enable: requires('hook:write')
+      .meta(rest({ method: 'POST', path: '/hooks/{id}/enable', summary: 'Enable a hook', tag: 'hooks' }))
+      .input(z.strictObject({ id: hookId }))
+      .output(hookSchema)
+      .mutation(async ({ input, ctx }) => {
+        await find(ctx.caller, input.id);
+        return hookView(await hooks.setEnabled(input.id, true));
+      }),
+
+    disable: requires('hook:write')
+      .meta(rest({ method: 'POST', path: '/hooks/{id}/disable', summary: 'Disable a hook', tag: 'hooks' }))
+      .input(z.strictObject({ id: hookId }))
+      .output(hookSchema)
+      .mutation(async ({ input, ctx }) => {
+        await find(ctx.caller, input.id);
+        return hookView(await hooks.setEnabled(input.id, false));
+      }),
+
+    validate: requires('hook:read')
+      .meta(
+        rest({
+          method: 'POST',
+          path: '/hooks/validate',
+          summary: 'Check a hook without registering it',
+          description:
+            'Give the text of a hook file, or a definition. The answer lists everything that is wrong.',
+          tag: 'hooks',
+        }),
+      )
+      .input(
+        z
+          .strictObject({
+            text: z.string().meta({ description: 'A whole hook file.' }).exactOptional(),
+            file: z
+              .string()
+              .min(1)
+              .max(1024)
+              .meta({
+                description: 'Its name, for the messages.',
+                example: 'notify-important.md',
+              })
+              .exactOptional(),
+            definition: z
+              .unknown()
+              .optional()
+              .meta({ description: 'Or a hook as an object.', example: { name: 'notify-important' } }),
+          })
+          .refine((input) => (input.text === undefined) !== (input.definition === undefined), {
+            message: 'Give either text or definition',
+          }),
+      )
+      .output(z.object({ valid: z.boolean(), errors: z.array(issueSchema).readonly() }))
+      .query(async ({ input }) => {
+        const { text, file = 'hook.md', definition } = input;
+        const errors = await hooks.validate(text === undefined ? { definition } : { text, file });
+        return { valid: errors.length === 0, errors };
+      }),
+
+    runs: requires('hook:read')
+      .meta(
+        rest({
+          method: 'GET',
+          path: '/hooks/{id}/runs',
+          summary: "A hook's runs, the newest first",
+          tag: 'hooks',
+        }),
+      )
+      .input(
+        z.strictObject({
+          id: hookId,
+          state: runStateSchema.exactOptional(),
+          limit: limitSchema,
+          cursor: cursorSchema,
+        }),
+      )
+      .output(runPageSchema)
+      .query(async ({ input, ctx }) => {
+        const { id, ...page } = input;
+        await find(ctx.caller, id);
+        const { data, next_cursor } = await runs.list(`hook:${id}`, page);
+        return { data: data.filter((run) => isVisible(ctx.caller, [run.world])).map(runView), next_cursor };
+      }),
+  });
+};

@@ -1,0 +1,28 @@
+import type { AnyRouter } from '@trpc/server';
+import type { JsonObject } from '../src/kernel/json.ts';
+import { createEventsRouter } from './events.ts';
+import { createHooksRouter } from './hooks.ts';
+import { createOpenApiDocument } from './openapi.ts';
+import { createRunsRouter } from './runs.ts';
+import type { Services } from './services.ts';
+import { createSystemRouter } from './system.ts';
+import { createTrpcRouter } from './trpc.ts';
+import { createWebhooksRouter } from './webhooks.ts';
+
+/** The whole API: tRPC as it stands, REST by the metadata of its procedures. */
+export const createRouter = (services: Services) => {
+  // The document is of the router that serves it: made when first asked for, then kept.
+  let document: JsonObject | undefined;
+  const whole = (): AnyRouter => router;
+  const openApiDocument = (): JsonObject => (document ??= createOpenApiDocument(whole(), services.version));
+  const router = createTrpcRouter({
+    events: createEventsRouter(services),
+    hooks: createHooksRouter(services),
+    webhooks: createWebhooksRouter(services),
+    runs: createRunsRouter(services),
+    system: createSystemRouter(openApiDocument),
+  });
+  return router;
+};
+
+export type AppRouter = ReturnType<typeof createRouter>;

@@ -1,0 +1,28 @@
+import type { HookService } from '../hooks/service.ts';
+import type { JsonObject } from '../src/kernel/json.ts';
+import type { EventService } from '../src/log/event-service.ts';
+import type { RunService } from '../src/dispatch/run-service.ts';
+import type { WebhookService } from '../src/webhooks/webhook.ts';
+
+/** One entry of the catalogue, as `GET /event-types` shows it. */
+export interface EventTypeEntry {
+  readonly type: string;
+  readonly version: string;
+  readonly description: string;
+  /** The JSON Schema of the payload. */
+  readonly schema: JsonObject;
+  /** A payload that fits. */
+  readonly example: JsonObject;
+}
+
+/** Everything the procedures call. */
+export interface Services {
+  readonly events: EventService;
+  readonly hooks: HookService;
+  readonly webhooks: WebhookService;
+  readonly runs: RunService;
+  /** The catalogue in the order of its page; constant while the process runs. */
+  readonly eventTypes: () => readonly EventTypeEntry[];
+  /** The product's, for the OpenAPI document. */
+  readonly version: string;
+}

@@ -1,0 +1,239 @@
+import type { CrucibleEvent } from '../../src/events/envelope.ts';
+import type { Run } from '../../src/dispatch/run.ts';
+import type { RunDetail } from '../../src/dispatch/run-service.ts';
+import { currentOrigin } from '../../src/kernel/context.ts';
+import { CrucibleError } from '../../src/kernel/errors.ts';
+import type { Origin } from '../../src/kernel/origin.ts';
+import type { WebhookInput, WebhookView } from '../../src/webhooks/webhook.ts';
+import type { HookView } from '../../hooks/service.ts';
+import type { Services } from '../services.ts';
+
+/** One call of a service, as the API made it. */
+export interface ServiceCall {
+  readonly name: string;
+  readonly args: readonly unknown[];
+  readonly origin: Origin | undefined;
+}
+
+export const sampleEvent: CrucibleEvent = {
+  id: 'evt_01932f6e-7c1a-7d3e-8f00-1234567890ab',
+  type: 'custom.note.imported',
+  version: '1.0.0',
+  position: 7,
+  timestamp: '2026-11-24T10:30:00.123Z',
+  source: { kind: 'user', user_id: 'admin' },
+  actor: 'user:admin',
+  subject: null,
+  correlation_id: 'cor_story',
+  causation_id: null,
+  depth: 3,
+  world: 'default',
+  room: null,
+  payload: { title: 'Deep Learning' },
+};
+
+export const sampleRun: Run = {
+  id: 'run_01932f6e-7c1a-7d3e-8f00-1234567890ab',
+  kind: 'webhook',
+  target: 'webhook:whk_1',
+  definition: 'abc',
+  event_id: sampleEvent.id,
+  event_type: sampleEvent.type,
+  event_position: 7,
+  newest: -7,
+  world: 'default',
+  correlation_id: 'cor_story',
+  depth: 3,
+  key: null,
+  order: '000000000000007:webhook:whk_1',
+  error: null,
+  generation: 0,
+  state: 'dead',
+  reason: 'timeout',
+  workflow_id: 'webhook:whk_1:evt_1',
+  temporal_run_id: null,
+  claim_token: 'never shown',
+  due_at: null,
+  sweep_at: 1,
+  attempts: 1,
+  created_at: Date.UTC(2026, 10, 24),
+  started_at: Date.UTC(2026, 10, 24, 0, 0, 1),
+  finished_at: null,
+};
+
+const detail: RunDetail = {
+  run: sampleRun,
+  attempts: [
+    {
+      id: 'x',
+      run_id: sampleRun.id,
+      generation: 0,
+      number: 1,
+      started_at: sampleRun.created_at,
+      duration_ms: 12,
+      outcome: 'failed',
+      error: { code: 'timeout', message: 'No answer' },
+      detail: { status: 504 },
+    },
+  ],
+  definition: { url: 'https://example.org' },
+};
+
+export const sampleHook = (name: string, worlds: readonly string[] = ['default']): HookView => ({
+  id: name,
+  definition: {
+    name,
+    description: '',
+    version: '1.0.0',
+    enabled: true,
+    worlds,
+    trigger: { timing: 'post', phase: 'validate', order: 100, events: [{ event_type: '*' }] },
+    condition: { timeout_ms: 1000 },
+    action: { type: 'http', method: 'POST', url: 'https://example.org' },
+    permissions: [],
+    options: {
+      timeout_ms: 1,
+      retry: { max_attempts: 1, backoff: 'fixed', initial_ms: 1, max_ms: 1 },
+      async: true,
+      trace: false,
+    },
+    tests: [],
+    documentation: '',
+  },
+  hash: 'abc',
+  enabled: true,
+  file: null,
+  errors: [],
+  created_at: 0,
+  updated_at: 0,
+});
+
+export const sampleWebhook = (id: string, input: Partial<WebhookInput> = {}): WebhookView => ({
+  id,
+  name: input.name ?? 'hook',
+  url: input.url ?? 'https://example.org',
+  enabled: true,
+  paused: false,
+  filters: input.filters ?? [{ event_type: '*' }],
+  worlds: input.worlds ?? ['default'],
+  auth: null,
+  secret_hint: '…aSw',
+  options: {
+    retry: {},
+    timeout_ms: 15_000,
+    headers: {},
+    format: 'crucible',
+    max_in_flight: 8,
+    ...input.options,
+  },
+  status: 'active',
+  created_at: 0,
+  updated_at: 0,
+});
+
+const missing = (what: string): never => {
+  throw new CrucibleError('not_found', `There is no ${what}`);
+};
+
+/** Services that answer samples and record what the API asked of them: for the mechanics of HTTP, nothing else. */
+export const fakeServices = (
+  overrides: Partial<Services> = {},
+): { readonly services: Services; readonly calls: ServiceCall[] } => {
+  const calls: ServiceCall[] = [];
+  const record = (name: string, ...args: unknown[]): void => {
+    calls.push({ name, args, origin: currentOrigin() });
+  };
+  const hooks = new Map(['a', 'b', 'c', 'validate'].map((name) => [name, sampleHook(name)]));
+  const services: Services = {
+    version: '1.2.3',
+    eventTypes: () => [
+      { type: 'memory.created', version: '1.0.0', description: 'x', schema: { type: 'object' }, example: {} },
+    ],
+    events: {
+      async publish(inputs, options) {
+        record('events.publish', inputs, options);
+        return inputs.map((input, i) => ({
+          id: input.id ?? `evt_${i}`,
+          position: i + 1,
+          type: input.type,
+          correlation_id: currentOrigin()?.correlation_id ?? '',
+          duplicate: false,
+        }));
+      },
+      async get(id, worlds) {
+        record('events.get', id, worlds);
+        return id === sampleEvent.id && (worlds === undefined || worlds.includes('default'))
+          ? sampleEvent
+          : missing('event');
+      },
+      async query(query) {
+        record('events.query', query);
+        return { data: [sampleEvent], next_cursor: 'c1' };
+      },
+      async trace(id, page) {
+        record('events.trace', id, page);
+        return { data: [sampleEvent], next_cursor: null };
+      },
+    },
+    hooks: {
+      async create(input, options) {
+        record('hooks.create', input, options);
+        return sampleHook('made');
+      },
+      async replace(id, input, options) {
+        record('hooks.replace', id, input, options);
+        return sampleHook(id);
+      },
+      async remove(id) {
+        record('hooks.remove', id);
+      },
+      async get(id) {
+        return hooks.get(id) ?? missing('hook');
+      },
+      async list({ after = '', limit }) {
+        return [...hooks.values()].filter((hook) => hook.id > after).slice(0, limit);
+      },
+      async setEnabled(id, enabled) {
+        record('hooks.setEnabled', id, enabled);
+        return { ...sampleHook(id), enabled };
+      },
+      async validate(input) {
+        record('hooks.validate', input);
+        return [{ path: 'trigger', message: 'is missing', line: 2, column: 1 }];
+      },
+    },
+    webhooks: {
+      async create(input) {
+        record('webhooks.create', input);
+        return { webhook: sampleWebhook('whk_1', input), secret: 'whsec_x' };
+      },
+      async get(id) {
+        return id === 'whk_1' ? sampleWebhook(id) : missing('webhook');
+      },
+      async list() {
+        return [sampleWebhook('whk_1')];
+      },
+      async remove(id) {
+        record('webhooks.remove', id);
+      },
+    },
+    runs: {
+      async get(id) {
+        return id === sampleRun.id ? detail : missing('run');
+      },
+      async list(target, page) {
+        record('runs.list', target, page);
+        return { data: [sampleRun], next_cursor: null };
+      },
+      async ofEvent() {
+        return [sampleRun];
+      },
+      async replay(id) {
+        record('runs.replay', id);
+        return { ...sampleRun, state: 'pending', generation: 1 };
+      },
+    },
+    ...overrides,
+  };
+  return { services, calls };
+};

@@ -1,0 +1,68 @@
+import { initTRPC } from '@trpc/server';
+import type { OpenApiMeta } from 'trpc-to-openapi';
+import { assertPermitted } from '../src/access/principal.ts';
+import type { Permission } from '../src/access/permission.ts';
+import { withOrigin } from '../src/kernel/context.ts';
+import { CrucibleError } from '../src/kernel/errors.ts';
+import type { RequestContext } from './context.ts';
+import { errorShape, toCrucibleError } from './errors.ts';
+
+/** What stands on each procedure beside its schemas. */
+export interface ProcedureMeta extends OpenApiMeta<Record<string, unknown>> {
+  /** What the caller must hold; `public` is open to all. Every procedure has one: a test walks the router. */
+  permission?: Permission | 'public';
+  /** The status of a good answer over REST; 204 has no body. Default 200. */
+  status?: 200 | 201 | 202 | 204;
+}
+
+const t = initTRPC
+  .context<RequestContext>()
+  .meta<ProcedureMeta>()
+  .create({
+    // Stacks go to the log, never to a client, whatever NODE_ENV says.
+    isDev: false,
+    errorFormatter: ({ shape, error, ctx, path }) => ({
+      ...shape,
+      ...errorShape(toCrucibleError(error), { requestId: ctx?.requestId, path }),
+    }),
+  });
+
+export const createTrpcRouter = t.router;
+
+/**
+ * The start of every procedure: refuses callers without the permission, and runs the rest under the origin of the
+ * request, so that services find it by `currentOrigin()`.
+ */
+export const requires = (permission: Permission) =>
+  t.procedure.meta({ permission }).use(({ ctx, next }) => {
+    const { caller } = ctx;
+    if (caller === undefined)
+      throw new CrucibleError('unauthenticated', 'The request carries no credentials');
+    assertPermitted(caller.principal, permission);
+    return withOrigin(caller.origin, () => next({ ctx: { ...ctx, caller } }));
+  });
+
+/** The start of a procedure that anybody may call. */
+export const openToAll = t.procedure.meta({ permission: 'public' });
+
+interface Rest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly path: `/${string}`;
+  readonly status?: 200 | 201 | 202 | 204;
+  readonly summary: string;
+  readonly description?: string;
+  readonly tag: string;
+}
+
+/** Where a procedure stands in REST, under `/api/v1`. The error answers are added to the document for all at once. */
+export const rest = ({ method, path, status = 200, summary, description, tag }: Rest): ProcedureMeta => ({
+  status,
+  openapi: {
+    method,
+    path,
+    summary,
+    ...(description === undefined ? {} : { description }),
+    tags: [tag],
+    errorResponses: [],
+  },
+});

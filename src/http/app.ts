@@ -1,0 +1,98 @@
+import express from 'express';
+import type { Express, NextFunction, Request, Response } from 'express';
+import type { AnyRouter } from '@trpc/server';
+import { CrucibleError } from '../kernel/errors.ts';
+import type { NewId } from '../kernel/ids.ts';
+import type { Logger } from '../kernel/logger.ts';
+import { logFailure } from './failure.ts';
+import { answerHealthz, answerReadyz } from './health.ts';
+import type { Health } from './health.ts';
+import { sendProblem } from './problem.ts';
+import { requestIdOf } from './request-context.ts';
+import type { ContextOf } from './request-context.ts';
+import { requestIdOn, setRequestId } from './requests.ts';
+import { createRestHandler } from './rest.ts';
+import { createTrpcHandler } from './trpc.ts';
+
+export interface AppDeps {
+  readonly router: AnyRouter;
+  readonly contextOf: ContextOf;
+  readonly health: Health;
+  readonly logger: Logger;
+  readonly version: string;
+  readonly maxBodyBytes: number;
+  readonly newId: NewId;
+  readonly isDraining: () => boolean;
+}
+
+/** Nothing here is a page, nothing may be framed, cached or guessed at. */
+const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+  'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Cache-Control': 'no-store',
+};
+
+/** What Express and its parts throw carries a status; what we did not foresee does not, and is our fault. */
+const fromExpress = (thrown: unknown): CrucibleError => {
+  const status = thrown instanceof Error && 'status' in thrown ? thrown.status : undefined;
+  if (status === 413)
+    return new CrucibleError('payload_too_large', 'The request is too large', { cause: thrown });
+  if (typeof status === 'number' && status >= 400 && status < 500) {
+    return new CrucibleError('malformed_request', 'The request could not be read', { cause: thrown });
+  }
+  return new CrucibleError('internal', 'Something failed on our side; the log has it under the request id', {
+    cause: thrown,
+  });
+};
+
+const readOnly = (req: Request, res: Response): boolean => {
+  if (req.method === 'GET' || req.method === 'HEAD') return true;
+  res.setHeader('Allow', 'GET, HEAD');
+  sendProblem(
+    res,
+    new CrucibleError('method_not_allowed', `${req.method} is not allowed here`),
+    requestIdOn(res),
+  );
+  return false;
+};
+
+/** The Express application: health at the root, tRPC at `/trpc`, REST at `/api/v1`, problems everywhere else. */
+export const createApp = (deps: AppDeps): Express => {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.enable('case sensitive routing');
+
+  app.use((req: Request, res: Response, next: NextFunction) => {
+    setRequestId(res, requestIdOf(req.headers, deps.newId));
+    for (const name in SECURITY_HEADERS) res.setHeader(name, SECURITY_HEADERS[name] ?? '');
+    if (deps.isDraining()) res.setHeader('Connection', 'close');
+    next();
+  });
+  app.use('/api/v1', createRestHandler(deps));
+  app.use('/trpc', createTrpcHandler(deps));
+  app.all('/healthz', (req: Request, res: Response) => {
+    if (readOnly(req, res)) answerHealthz(res, deps.version);
+  });
+  app.all('/readyz', (req: Request, res: Response) =>
+    // Express 5 awaits what a handler returns.
+    readOnly(req, res) ? answerReadyz(res, deps.health, deps.isDraining()) : undefined,
+  );
+  app.use((_req: Request, res: Response) => {
+    sendProblem(
+      res,
+      new CrucibleError('not_found', 'There is nothing at this path', { hint: 'The API is under /api/v1.' }),
+      requestIdOn(res),
+    );
+  });
+  // Express knows an error handler by its four parameters.
+  app.use((thrown: unknown, req: Request, res: Response, _next: NextFunction) => {
+    const error = fromExpress(thrown);
+    logFailure(deps.logger, error, { requestId: requestIdOn(res), method: req.method, path: req.path });
+    sendProblem(res, error, requestIdOn(res));
+  });
+  return app;
+};

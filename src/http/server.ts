@@ -1,0 +1,183 @@
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { AppRouter } from '../../router/router.ts';
+import type { Services } from '../../router/services.ts';
+import type { Access } from '../access/access.ts';
+import { CrucibleError, ERROR_TITLES } from '../kernel/errors.ts';
+import type { ErrorCode } from '../kernel/errors.ts';
+import { newId as freshId } from '../kernel/ids.ts';
+import type { NewId } from '../kernel/ids.ts';
+import type { Logger } from '../kernel/logger.ts';
+import { createApp } from './app.ts';
+import { trackConnections } from './connections.ts';
+import type { Health } from './health.ts';
+import { createContextOf } from './request-context.ts';
+
+/**
+ * The life of the server.
+ *
+ *     created --listen--> listening --drain--> draining --close--> closed
+ *                             \---------------close-------------/
+ *
+ * draining: still answers everything, but `/readyz` says 503 and every answer ends its connection.
+ * closed: the port is free; requests in flight were finished, or cut off when the grace time was over.
+ */
+export interface HttpServer {
+  /** `port` 0: a free one. @throws CrucibleError `port_in_use` */
+  listen(at: {
+    readonly host: string;
+    readonly port: number;
+  }): Promise<{ readonly url: string; readonly port: number }>;
+  /** Says "not ready" from now on, so that balancers send their requests elsewhere. */
+  drain(): void;
+  /** Stops accepting, waits for what is in flight for at most `graceMs`, then ends every socket. Safe to call twice. */
+  close(graceMs: number): Promise<void>;
+  /** For the stream's upgrade requests. */
+  readonly node: Server;
+}
+
+export interface HttpLimits {
+  /** Default 1 MiB. */
+  readonly maxBodyBytes?: number;
+  /** For a whole request to arrive, ms. Default 60,000. */
+  readonly requestTimeoutMs?: number;
+  /** How long an idle connection is kept, ms. Default 65,000: longer than the balancers in front. */
+  readonly keepAliveMs?: number;
+}
+
+export interface HttpServerDeps {
+  readonly router: AppRouter;
+  /** To look up the event that a request names as its cause. */
+  readonly services: Pick<Services, 'events'>;
+  readonly access: Access;
+  readonly health: Health;
+  readonly logger: Logger;
+  readonly version: string;
+  readonly limits?: HttpLimits;
+  readonly newId?: NewId;
+}
+
+const hasCode = (error: unknown, code: string): boolean =>
+  error instanceof Error && 'code' in error && error.code === code;
+
+/** What never became a request has no response object: the problem is written by hand. */
+const answerBrokenRequest = (error: Error, socket: Socket, newId: NewId): void => {
+  if (hasCode(error, 'ECONNRESET') || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status = hasCode(error, 'HPE_HEADER_OVERFLOW')
+    ? 431
+    : hasCode(error, 'ERR_HTTP_REQUEST_TIMEOUT')
+      ? 408
+      : 400;
+  const code: ErrorCode = status === 431 ? 'payload_too_large' : 'malformed_request';
+  const detail =
+    status === 431
+      ? 'The headers are too large'
+      : status === 408
+        ? 'The request did not arrive in time'
+        : 'The request is not HTTP/1.1';
+  const body = JSON.stringify({
+    type: `urn:crucible:error:${code}`,
+    title: ERROR_TITLES[code],
+    status,
+    detail,
+    code,
+    request_id: newId('req'),
+  });
+  socket.end(
+    `HTTP/1.1 ${status} Error\r\nConnection: close\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+};
+
+const urlOf = (host: string, address: AddressInfo): string => {
+  const shown =
+    host === '0.0.0.0' || host === ''
+      ? '127.0.0.1'
+      : host === '::'
+        ? '[::1]'
+        : host.includes(':')
+          ? `[${host}]`
+          : host;
+  return `http://${shown}:${address.port}`;
+};
+
+/** The HTTP face of the product: tRPC, REST and health on one port. */
+export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
+  const newId = deps.newId ?? freshId;
+  const { limits = {} } = deps;
+  let draining = false;
+  let closing: Promise<void> | undefined;
+
+  const app = createApp({
+    router: deps.router,
+    contextOf: createContextOf({ access: deps.access, events: deps.services.events, newId }),
+    health: deps.health,
+    logger: deps.logger,
+    version: deps.version,
+    maxBodyBytes: limits.maxBodyBytes ?? 1024 * 1024,
+    newId,
+    isDraining: () => draining,
+  });
+  const node = createServer({
+    requestTimeout: limits.requestTimeoutMs ?? 60_000,
+    headersTimeout: Math.min(15_000, limits.requestTimeoutMs ?? 60_000),
+    keepAliveTimeout: limits.keepAliveMs ?? 65_000,
+  });
+  const connections = trackConnections(node);
+  node.on('request', app);
+  node.on('clientError', (error, socket) => answerBrokenRequest(error, socket as Socket, newId));
+
+  const close = async (graceMs: number): Promise<void> => {
+    draining = true;
+    if (!node.listening) return;
+    const closed = new Promise<void>((resolve, reject) => {
+      node.close((error) => (error === undefined ? resolve() : reject(error)));
+    });
+    connections.endWhenIdle();
+    const cut = setTimeout(() => {
+      deps.logger.warn({ grace_ms: graceMs }, 'Requests were still in flight when the grace time was over');
+      node.closeAllConnections();
+    }, graceMs);
+    try {
+      await closed;
+    } finally {
+      clearTimeout(cut);
+    }
+  };
+
+  return {
+    node,
+    listen: ({ host, port }) =>
+      new Promise((resolve, reject) => {
+        const onError = (error: Error): void => {
+          node.off('listening', onListening);
+          reject(
+            hasCode(error, 'EADDRINUSE')
+              ? new CrucibleError('port_in_use', `Port ${port} on ${host} is taken by another program`, {
+                  hint: 'Stop that program, or set CRUCIBLE_PORT (0 picks a free port).',
+                  cause: error,
+                })
+              : error,
+          );
+        };
+        const onListening = (): void => {
+          node.off('error', onError);
+          const address = node.address();
+          if (address === null || typeof address === 'string') {
+            reject(new Error('The server has no TCP address'));
+            return;
+          }
+          resolve({ url: urlOf(host, address), port: address.port });
+        };
+        node.once('error', onError).once('listening', onListening);
+        node.listen(port, host);
+      }),
+    drain: () => {
+      draining = true;
+    },
+    close: (graceMs) => (closing ??= close(graceMs)),
+  };
+};

@@ -1,0 +1,82 @@
+import type { ServerResponse } from 'node:http';
+import type { AnyRouter } from '@trpc/server';
+import { createExpressMiddleware } from '@trpc/server/adapters/express';
+import type { NextFunction, Request, Response } from 'express';
+import { errorShape, toCrucibleError } from '../../router/errors.ts';
+import { CrucibleError } from '../kernel/errors.ts';
+import type { Logger } from '../kernel/logger.ts';
+import { assertJsonContent, hasBody, readBody } from './body.ts';
+import { logFailure } from './failure.ts';
+import { parseJson, textOf } from './json-body.ts';
+import { anonymousContext } from './request-context.ts';
+import type { ContextOf } from './request-context.ts';
+import { requestIdOn } from './requests.ts';
+import { STATUS } from './status.ts';
+
+const NO_BODY = Buffer.alloc(0);
+
+/** What the client's links understand, also for what is refused before tRPC sees it. */
+const sendError = (res: ServerResponse, error: CrucibleError): void => {
+  const body = JSON.stringify({ error: errorShape(error, { requestId: requestIdOn(res), path: undefined }) });
+  res.statusCode = STATUS[error.code];
+  res.setHeader('Content-Type', 'application/json');
+  res.setHeader('Content-Length', Buffer.byteLength(body));
+  res.end(body);
+};
+
+/** Several calls in one request cannot share one key: the second would be a repeat of the first. */
+const assertOneCall = (req: Request): void => {
+  if (req.headers['idempotency-key'] === undefined || !req.path.includes(',')) return;
+  throw new CrucibleError('malformed_request', 'Idempotency-Key needs a request of one call', {
+    hint: 'Use httpLink instead of httpBatchLink for calls that carry a key.',
+  });
+};
+
+/** tRPC at its mount, behind the same limits and the same reading of JSON as REST. */
+export const createTrpcHandler = (deps: {
+  readonly router: AnyRouter;
+  readonly contextOf: ContextOf;
+  readonly maxBodyBytes: number;
+  readonly logger: Logger;
+}) => {
+  const contexts = new WeakMap<object, Awaited<ReturnType<ContextOf>>>();
+  const middleware = createExpressMiddleware({
+    router: deps.router,
+    // Reads with long filters come as POST, so that they need not fit into a URL.
+    allowMethodOverride: true,
+    createContext: ({ req, res }) => contexts.get(req) ?? anonymousContext(requestIdOn(res)),
+    onError: ({ error, path, ctx, req }) =>
+      logFailure(deps.logger, toCrucibleError(error), {
+        requestId: (ctx as { requestId?: string } | undefined)?.requestId ?? 'unknown',
+        method: req.method,
+        path,
+      }),
+  });
+
+  return async (req: Request, res: Response, next: NextFunction): Promise<void> => {
+    try {
+      let body: Buffer = NO_BODY;
+      const anonymous = req.headers.authorization === undefined;
+      const requestId = requestIdOn(res);
+      const ctx = anonymous
+        ? anonymousContext(requestId)
+        : await deps.contextOf({ requestId, headers: req.headers, body: () => body });
+      assertOneCall(req);
+      if (req.method === 'POST' && hasBody(req)) {
+        assertJsonContent(req);
+        body = await readBody(req, deps.maxBodyBytes);
+        const text = textOf(body);
+        parseJson(text);
+        // tRPC takes a text as the body that it has read.
+        req.body = text;
+      }
+      contexts.set(req, ctx);
+    } catch (thrown) {
+      const error = toCrucibleError(thrown);
+      logFailure(deps.logger, error, { requestId: requestIdOn(res), method: req.method, path: req.path });
+      sendError(res, error);
+      return;
+    }
+    middleware(req, res, next);
+  };
+};
