@@ -107,7 +107,11 @@ export const createSurrealStore = async (
     async commitsAt(firsts) {
       if (firsts.length === 0) return [];
       const ids = firsts.toSorted((a, b) => a - b).map((first) => new RecordId('commit', first));
-      const rows = await read<CommitRow>('SELECT first, last, time, events FROM $ids', { ids });
+      // A plain projection FROM a parameter fails in the embedded 3.0.2 ("Specify a database to use").
+      const rows = await read<CommitRow>(
+        'SELECT VALUE { first: first, last: last, time: time, events: events } FROM $ids',
+        { ids },
+      );
       // One that does not exist comes back as a row of nothing.
       return rows.filter(({ first }) => typeof first === 'number').map(decodeCommit);
     },
