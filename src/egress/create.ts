@@ -39,7 +39,7 @@ const MAX_RESPONSE_HEADER_BYTES = 16 * 1024;
 export const createEgress = (deps: EgressDeps): Egress => {
   const guard = createGuard(deps.policy);
   const resolve = sharing(deps.resolve ?? systemResolve);
-  const logger = deps.logger.child({ component: 'egress' });
+  const { logger } = deps;
   const monotonicMs = deps.monotonicMs ?? ((): number => performance.now());
   const underWay = new Set<(reason: string) => void>();
   let closed = false;

@@ -75,7 +75,7 @@ const replyOf = async (request: ScriptRequest, name: string, args: string): Prom
  * its time-out, and the next script finds a runner.
  */
 export const createSandbox = (deps: SandboxDeps): Sandbox => {
-  const logger = deps.logger.child({ component: 'sandbox' });
+  const { logger } = deps;
   const nodePath = deps.nodePath ?? process.execPath;
   const pool = createPool(Math.max(1, deps.runners ?? 2), () => startRunner({ nodePath, logger }));
   let jobs = 0;
