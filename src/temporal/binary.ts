@@ -161,7 +161,8 @@ const install = async (path: string, program: Buffer): Promise<void> => {
     await chmod(temporary, 0o755);
     await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    // What went wrong first is what is told.
+    await rm(temporary, { force: true }).catch(() => undefined);
     throw new CrucibleError(
       'temporal_not_found',
       `The Temporal server program could not be kept at ${path}: ${messageOf(error)}.`,

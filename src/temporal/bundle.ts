@@ -51,7 +51,7 @@ const bundlerLogger = (logger: Logger): ReturnType<typeof sdkLogger> => {
   const sdk = sdkLogger(logger);
   return {
     ...sdk,
-    info: sdk.debug,
+    info: (message, meta) => sdk.debug(message, meta),
     log: (level, message, meta) => sdk.log(level === 'INFO' ? 'DEBUG' : level, message, meta),
   };
 };

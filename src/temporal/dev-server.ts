@@ -184,7 +184,8 @@ const serving = (
     uiUrl: `http://127.0.0.1:${ports.uiPort}`,
     pid: running.pid,
     adopted,
-    exited: running.exited,
+    // One that was stopped has ended when its lock is gone too.
+    exited: running.exited.then(() => stopping),
     stop: () => (stopping ??= end(running, options).then(() => removeLock(lockFile))),
   };
 };

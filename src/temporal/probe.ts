@@ -1,16 +1,13 @@
 import { connect, constants } from 'node:http2';
+import type { IncomingHttpHeaders } from 'node:http2';
 
 /**
  * Whether a Temporal server answers at this address and knows this namespace: one `DescribeNamespace` call, written
  * out by hand over HTTP/2 (gRPC over HTTP2, PROTOCOL-HTTP2.md) so that the supervisor need not load the SDK.
  * @param address `host:port`
- * @returns `serving`, or why not in words
+ * @returns `serving`, or in words why it does not
  */
-export const probeTemporal = (
-  address: string,
-  namespace: string,
-  timeoutMs: number,
-): Promise<'serving' | string> =>
+export const probeTemporal = (address: string, namespace: string, timeoutMs: number): Promise<string> =>
   new Promise((resolve) => {
     const session = connect(`http://${address}`);
     let settled = false;
@@ -30,11 +27,11 @@ export const probeTemporal = (
       [constants.HTTP2_HEADER_CONTENT_TYPE]: 'application/grpc',
       [constants.HTTP2_HEADER_TE]: 'trailers',
     });
-    const judge = (headers: Record<string, unknown>): void => {
+    const judge = (headers: IncomingHttpHeaders): void => {
       const status = headers['grpc-status'];
       if (status === undefined) return;
       const message = headers['grpc-message'];
-      settle(status === '0' ? 'serving' : `gRPC status ${String(status)}: ${decode(message)}`);
+      settle(status === '0' ? 'serving' : `gRPC status ${status.toString()}: ${decode(message)}`);
     };
     // A call that fails at once carries its status in the headers, others in the trailers.
     stream.on('response', judge);

@@ -13,15 +13,21 @@ export const workflowTypeOf = (run: Run): string => {
   throw new CrucibleError('internal', `There is no workflow for a run of kind ${run.kind} (${run.id}).`);
 };
 
-/** The workflow's input: where the ledger stands, so that a run which was taken over goes on and does not begin again. */
-export const runInput = (run: Run, policy: AttemptPolicy, now: number): RunInput => ({
-  run_id: run.id,
-  generation: run.generation,
-  attempt: run.attempts + 1,
-  delay_ms: firstDelayMs(run, policy, now),
-  timeout_ms: policy.timeoutMs,
-  local: policy.local && run.attempts === 0,
-});
+/**
+ * The workflow's input: where the ledger stands, so that a run which was taken over goes on and does not begin again.
+ * Only a first attempt that is due at once is worth being local: others do not wait for milliseconds.
+ */
+export const runInput = (run: Run, policy: AttemptPolicy, now: number): RunInput => {
+  const delayMs = firstDelayMs(run, policy, now);
+  return {
+    run_id: run.id,
+    generation: run.generation,
+    attempt: run.attempts + 1,
+    delay_ms: delayMs,
+    timeout_ms: policy.timeoutMs,
+    local: policy.local && run.attempts === 0 && delayMs === 0,
+  };
+};
 
 const firstDelayMs = (run: Run, policy: AttemptPolicy, now: number): number => {
   if (run.due_at !== null) return Math.max(0, Math.ceil(run.due_at - now));

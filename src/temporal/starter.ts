@@ -4,14 +4,18 @@ import type { WorkflowStarter } from '../dispatch/workflow-starter.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { CrucibleError } from '../kernel/errors.ts';
 import { TASK_QUEUE } from '../../workflows/protocol.ts';
+import type { RunInput } from '../../workflows/protocol.ts';
 import type { TemporalConnection } from './connection.ts';
 import { temporalUnavailable } from './failures.ts';
+import type { LocalBudget } from './local-budget.ts';
 import { runAttributes } from './search-attributes.ts';
 import { detailsOf, runInput, summaryOf, workflowTypeOf } from './start-options.ts';
 
 export interface StarterOptions {
   readonly clock: Clock;
   readonly taskQueue?: string;
+  /** Shared with the worker of this process. Without one, a policy's `local` is always followed. */
+  readonly localBudget?: LocalBudget;
   /** For one call. Default 5 s. ms */
   readonly timeoutMs?: number;
 }
@@ -21,6 +25,9 @@ export interface StarterOptions {
  * themselves take milliseconds, and those that hold a local activity are extended by the SDK. ms
  */
 const WORKFLOW_TASK_TIMEOUT_MS = 3_000;
+
+/** A local attempt that has not ended this long after its own time-out never will. ms */
+const LOST_AFTER_MS = 60_000;
 
 /**
  * Starts runs' workflows. That a run starts once rests on two things: its workflow id is written on its row before
@@ -41,12 +48,13 @@ export const createWorkflowStarter = (
       const workflowId = run.workflow_id;
       if (workflowId === null)
         throw new CrucibleError('internal', `The run ${run.id} has no workflow id yet.`);
+      const input = budgeted(workflowId, runInput(run, policy, options.clock.now()));
       try {
         const handle = await bounded(() =>
           client.workflow.start(workflowTypeOf(run), {
             workflowId,
             taskQueue: options.taskQueue ?? TASK_QUEUE,
-            args: [runInput(run, policy, options.clock.now())],
+            args: [input],
             workflowIdReusePolicy: 'REJECT_DUPLICATE',
             workflowIdConflictPolicy: 'FAIL',
             workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT_MS,
@@ -56,8 +64,11 @@ export const createWorkflowStarter = (
             staticDetails: detailsOf(run),
           }),
         );
+        // Another process's worker may attempt it: nobody here would tell when it has.
+        if (input.local && !handle.eagerlyStarted) options.localBudget?.release(workflowId);
         return { temporalRunId: handle.firstExecutionRunId, started: true };
       } catch (error) {
+        if (input.local) options.localBudget?.release(workflowId);
         if (error instanceof CrucibleError) throw error;
         if (error instanceof WorkflowExecutionAlreadyStartedError) {
           return { temporalRunId: await runIdOf(client.workflow.getHandle(workflowId)), started: false };
@@ -76,6 +87,12 @@ export const createWorkflowStarter = (
       }
     },
   };
+
+  function budgeted(workflowId: string, input: RunInput): RunInput {
+    if (!input.local) return input;
+    const local = options.localBudget?.take(workflowId, input.timeout_ms + LOST_AFTER_MS) ?? true;
+    return { ...input, local };
+  }
 
   async function runIdOf(handle: WorkflowHandle): Promise<string> {
     try {

@@ -9,7 +9,9 @@ import { connectTemporal } from './connection.ts';
 import type { TemporalAddress, TemporalConnection } from './connection.ts';
 import { ensureSearchAttributes } from './search-attributes.ts';
 import { createWorkflowStarter } from './starter.ts';
-import { createWorker } from './worker.ts';
+import { createLocalBudget } from './local-budget.ts';
+import type { LocalBudget } from './local-budget.ts';
+import { DEFAULT_SLOTS, createWorker, localActivitySlots } from './worker.ts';
 import type { RunningWorker, WorkerSlots } from './worker.ts';
 
 /*
@@ -66,8 +68,11 @@ export const openTemporal = (options: TemporalOptions): Temporal => {
     try {
       await ensureSearchAttributes(connection);
       const bundle = await workflowBundle(options);
-      worker = await createWorker({ ...options, connection, bundle });
-      current = starterOn(connection);
+      const localBudget = createLocalBudget(localActivitySlots(options.slots ?? DEFAULT_SLOTS), () =>
+        performance.now(),
+      );
+      worker = await createWorker({ ...options, connection, bundle, localBudget });
+      current = starterOn(connection, localBudget);
       state = 'working';
       problem = undefined;
       logger.info({ address: options.address, namespace: options.namespace }, 'working for Temporal');
@@ -80,9 +85,10 @@ export const openTemporal = (options: TemporalOptions): Temporal => {
     }
   };
 
-  const starterOn = (connection: TemporalConnection): WorkflowStarter =>
+  const starterOn = (connection: TemporalConnection, localBudget: LocalBudget): WorkflowStarter =>
     createWorkflowStarter(connection, {
       clock: options.clock,
+      localBudget,
       ...(options.taskQueue === undefined ? {} : { taskQueue: options.taskQueue }),
     });
 

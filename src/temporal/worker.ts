@@ -1,4 +1,5 @@
 import { Worker } from '@temporalio/worker';
+import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import type { Logger } from '../kernel/logger.ts';
 import { TASK_QUEUE } from '../../workflows/protocol.ts';
 import type { AttemptActivities } from '../../workflows/protocol.ts';
@@ -6,6 +7,7 @@ import type { WorkflowBundle } from './bundle.ts';
 import type { TemporalConnection } from './connection.ts';
 import { temporalUnavailable } from './failures.ts';
 import { HEARTBEAT_MS, heartbeats } from './heartbeat.ts';
+import type { LocalBudget } from './local-budget.ts';
 
 export interface WorkerSlots {
   /** Workflow tasks at a time. An eager start falls back to a slow one when none is free. */
@@ -25,6 +27,8 @@ export interface WorkerOptions {
   readonly bundle: WorkflowBundle;
   readonly taskQueue?: string;
   readonly slots?: WorkerSlots;
+  /** Shared with the starter. */
+  readonly localBudget?: LocalBudget;
   /** How long activities may go on after a shutdown was asked for, before they are cancelled. Default 10 s. ms */
   readonly shutdownGraceMs?: number;
   readonly logger: Logger;
@@ -38,8 +42,7 @@ export interface RunningWorker {
 }
 
 /**
- * Starts a worker on the connection that the starter uses. Local activities hold workflow-task slots while they run,
- * so they may have at most a third of them: a pile of slow ones cannot stop the rest.
+ * Starts a worker on the connection that the starter uses.
  * @throws CrucibleError `temporal_unavailable`
  */
 export const createWorker = async (options: WorkerOptions): Promise<RunningWorker> => {
@@ -54,7 +57,7 @@ export const createWorker = async (options: WorkerOptions): Promise<RunningWorke
       taskQueue: options.taskQueue ?? TASK_QUEUE,
       workflowBundle: options.bundle,
       activities: options.activities,
-      interceptors: { activity: [heartbeats] },
+      interceptors: { activity: [heartbeats, releasing(options.localBudget)] },
       maxConcurrentWorkflowTaskExecutions: slots.workflowTasks,
       maxConcurrentLocalActivityExecutions: localActivitySlots(slots),
       maxConcurrentActivityTaskExecutions: slots.activities,
@@ -79,6 +82,22 @@ export const createWorker = async (options: WorkerOptions): Promise<RunningWorke
     },
   };
 };
+
+/** A local attempt that has ended makes room for another run's. */
+const releasing =
+  (budget: LocalBudget | undefined): ActivityInterceptorsFactory =>
+  (context) => ({
+    inbound: {
+      async execute(input, next) {
+        try {
+          return await next(input);
+        } finally {
+          const workflowId = context.info.workflowExecution?.workflowId;
+          if (context.info.isLocal && workflowId !== undefined) budget?.release(workflowId);
+        }
+      },
+    },
+  });
 
 /** At most a third of the workflow-task slots, at least one. */
 export const localActivitySlots = (slots: WorkerSlots): number =>

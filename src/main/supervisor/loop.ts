@@ -101,17 +101,20 @@ export const runSupervisor = (deps: SupervisorDeps): Promise<SupervisorEnd> =>
         if (child === undefined) throw new Error('there is no Temporal to start');
         const since = deps.now();
         temporal = child;
-        void child.exited.then(() => {
-          temporal = undefined;
-          if (state.ending === undefined) logger.error({}, 'Temporal ended by itself');
-          tell({ kind: 'temporal_exited', upMs: deps.now() - since });
-        });
+        void whenEnded(child, since);
         tell({ kind: 'temporal_up' });
       } catch (error) {
         if (state.ending === undefined)
           logger.error({ problem: messageOf(error) }, 'Temporal could not be started');
         tell({ kind: 'temporal_failed', message: deps.describe(error), code: deps.exitCodeOf(error) });
       }
+    };
+
+    const whenEnded = async (child: TemporalChild, since: number): Promise<void> => {
+      await child.exited;
+      temporal = undefined;
+      if (state.ending === undefined) logger.error({}, 'Temporal ended by itself');
+      tell({ kind: 'temporal_exited', upMs: deps.now() - since });
     };
 
     const startServer = async (): Promise<void> => {
@@ -127,11 +130,16 @@ export const runSupervisor = (deps: SupervisorDeps): Promise<SupervisorEnd> =>
       server = child;
       // The end may have begun while the process was being made.
       if (state.server === 'stopping') child.stop();
-      void child.ready.then(() => tell({ kind: 'server_ready' }));
+      void whenReady(child);
       const code = await child.exited;
       server = undefined;
       if (state.ending === undefined) logger.error({ code }, 'the server ended by itself');
       tell({ kind: 'server_exited', code, upMs: deps.now() - since });
+    };
+
+    const whenReady = async (child: ServerChild): Promise<void> => {
+      await child.ready;
+      tell({ kind: 'server_ready' });
     };
 
     const retryLater = (child: 'temporal' | 'server', delayMs: number, forRoom: boolean): void => {
