@@ -51,12 +51,14 @@ export const publishedSchema = z
   })
   .meta({ id: 'Published' });
 
+const anyObject = z.record(z.string(), z.unknown());
+
 export const eventTypeSchema = z
   .object({
     type: z.string().meta({ example: 'memory.created' }),
     version: z.string().meta({ example: '1.0.0' }),
     description: z.string(),
-    schema: jsonObjectSchema.meta({ description: 'The JSON Schema of the payload.' }),
-    example: jsonObjectSchema.meta({ description: 'A payload that fits.' }),
+    schema: anyObject.meta({ description: 'The JSON Schema of the payload.' }),
+    example: anyObject.meta({ description: 'A payload that fits.' }),
   })
   .meta({ id: 'EventType' });

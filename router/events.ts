@@ -9,6 +9,7 @@ import {
   queryEventsSchema,
 } from './event-inputs.ts';
 import { eventPageSchema, eventSchema, eventTypeSchema, publishedSchema } from './event-views.ts';
+import { ofLoneEvent, ofQuery, withGivenPaths } from './given-paths.ts';
 import { cursorSchema, idSchema, limitSchema } from './schemas.ts';
 import type { Services } from './services.ts';
 import { createTrpcRouter, requires, rest } from './trpc.ts';
@@ -17,13 +18,11 @@ const eventId = idSchema('evt_01932f6e-7c1a-7d3e-8f00-1234567890ab', "The event'
 
 /** The log: publishing `custom.*` events, and reading everything. */
 export const createEventsRouter = (services: Pick<Services, 'events' | 'eventTypes'>) => {
-  const read = (
-    input: z.output<typeof queryEventsSchema>,
-    caller: Caller,
-  ): Promise<EventPage> | EventPage => {
+  const read = async (input: z.output<typeof queryEventsSchema>, caller: Caller): Promise<EventPage> => {
     const query = eventQuery(input, caller);
     // A world that the caller may not see holds nothing for it.
-    return query.worlds?.length === 0 ? { data: [], next_cursor: null } : services.events.query(query);
+    if (query.worlds?.length === 0) return { data: [], next_cursor: null };
+    return withGivenPaths(ofQuery(input), () => services.events.query(query));
   };
   return createTrpcRouter({
     publish: requires('event:write')
@@ -42,9 +41,10 @@ export const createEventsRouter = (services: Pick<Services, 'events' | 'eventTyp
       .output(z.object({ data: z.array(publishedSchema).readonly() }))
       .mutation(async ({ input, ctx }) => {
         const idempotency = ctx.idempotency('POST /events');
-        const inputs = publishInputs(input);
+        const options = idempotency === undefined ? {} : { idempotency };
+        const publish = () => services.events.publish(publishInputs(input), options);
         return {
-          data: await services.events.publish(inputs, idempotency === undefined ? {} : { idempotency }),
+          data: await (input.events === undefined ? withGivenPaths(ofLoneEvent, publish) : publish()),
         };
       }),
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { HookView } from '../hooks/service.ts';
+import type { HookScope, HookWriteOptions } from '../hooks/service.ts';
 import type { Caller } from './context.ts';
 import { idOfCursor, pageOf } from './cursor.ts';
 import { hookPageSchema, hookSchema, hookView } from './hook-views.ts';
@@ -7,7 +7,7 @@ import { runPageSchema, runView } from './run-views.ts';
 import { cursorSchema, idSchema, issueSchema, limitSchema, runStateSchema } from './schemas.ts';
 import type { Services } from './services.ts';
 import { createTrpcRouter, requires, rest } from './trpc.ts';
-import { assertVisible, isVisible } from './visible.ts';
+import { isVisible } from './visible.ts';
 
 const hookId = idSchema('notify-important', "The hook's name.");
 const anything = (description: string, example: unknown) =>
@@ -43,19 +43,18 @@ const replaceSchema = z.looseObject({ id: hookId, ...definitionFields });
 /** Hooks: what the product does by itself about events. */
 export const createHooksRouter = (services: Pick<Services, 'hooks' | 'runs'>) => {
   const { hooks, runs } = services;
-  const find = async (caller: Caller, id: string): Promise<HookView> => {
-    const hook = await hooks.get(id);
-    assertVisible(caller, hook.definition.worlds, 'hook', id);
-    return hook;
-  };
-  const shell = (caller: Caller) => ({ allowShell: caller.principal.permissions.has('hook:shell') });
+  const scopeOf = (caller: Caller): HookScope => ({ worlds: caller.scope.visible });
+  const writeOptions = (caller: Caller): HookWriteOptions => ({
+    ...scopeOf(caller),
+    allowShell: caller.principal.permissions.has('hook:shell'),
+  });
 
   return createTrpcRouter({
     create: requires('hook:write')
       .meta(rest({ method: 'POST', path: '/hooks', status: 201, summary: 'Create a hook', tag: 'hooks' }))
       .input(createSchema)
       .output(hookSchema)
-      .mutation(async ({ input, ctx }) => hookView(await hooks.create(input, shell(ctx.caller)))),
+      .mutation(async ({ input, ctx }) => hookView(await hooks.create(input, writeOptions(ctx.caller)))),
 
     list: requires('hook:read')
       .meta(rest({ method: 'GET', path: '/hooks', summary: 'List hooks', tag: 'hooks' }))
@@ -63,16 +62,18 @@ export const createHooksRouter = (services: Pick<Services, 'hooks' | 'runs'>) =>
       .output(hookPageSchema)
       .query(async ({ input, ctx }) => {
         const after = input.cursor === undefined ? {} : { after: idOfCursor(input.cursor) };
-        const page = pageOf(await hooks.list({ ...after, limit: input.limit }), input.limit);
-        const visible = page.items.filter((hook) => isVisible(ctx.caller, hook.definition.worlds));
-        return { data: visible.map(hookView), next_cursor: page.next_cursor };
+        const page = pageOf(
+          await hooks.list({ ...after, ...scopeOf(ctx.caller), limit: input.limit }),
+          input.limit,
+        );
+        return { data: page.items.map(hookView), next_cursor: page.next_cursor };
       }),
 
     get: requires('hook:read')
       .meta(rest({ method: 'GET', path: '/hooks/{id}', summary: 'Get a hook', tag: 'hooks' }))
       .input(z.strictObject({ id: hookId }))
       .output(hookSchema)
-      .query(async ({ input, ctx }) => hookView(await find(ctx.caller, input.id))),
+      .query(async ({ input, ctx }) => hookView(await hooks.get(input.id, scopeOf(ctx.caller)))),
 
     replace: requires('hook:write')
       .meta(rest({ method: 'PUT', path: '/hooks/{id}', summary: 'Replace a hook', tag: 'hooks' }))
@@ -80,8 +81,7 @@ export const createHooksRouter = (services: Pick<Services, 'hooks' | 'runs'>) =>
       .output(hookSchema)
       .mutation(async ({ input, ctx }) => {
         const { id, ...definition } = input;
-        await find(ctx.caller, id);
-        return hookView(await hooks.replace(id, definition, shell(ctx.caller)));
+        return hookView(await hooks.replace(id, definition, writeOptions(ctx.caller)));
       }),
 
     delete: requires('hook:delete')
@@ -91,8 +91,7 @@ export const createHooksRouter = (services: Pick<Services, 'hooks' | 'runs'>) =>
       .input(z.strictObject({ id: hookId }))
       .output(z.void())
       .mutation(async ({ input, ctx }) => {
-        await find(ctx.caller, input.id);
-        await hooks.remove(input.id);
+        await hooks.remove(input.id, scopeOf(ctx.caller));
       }),
 
     enable: requires('hook:write')
@@ -100,8 +99,7 @@ export const createHooksRouter = (services: Pick<Services, 'hooks' | 'runs'>) =>
       .input(z.strictObject({ id: hookId }))
       .output(hookSchema)
       .mutation(async ({ input, ctx }) => {
-        await find(ctx.caller, input.id);
-        return hookView(await hooks.setEnabled(input.id, true));
+        return hookView(await hooks.setEnabled(input.id, true, scopeOf(ctx.caller)));
       }),
 
     disable: requires('hook:write')
@@ -109,8 +107,7 @@ export const createHooksRouter = (services: Pick<Services, 'hooks' | 'runs'>) =>
       .input(z.strictObject({ id: hookId }))
       .output(hookSchema)
       .mutation(async ({ input, ctx }) => {
-        await find(ctx.caller, input.id);
-        return hookView(await hooks.setEnabled(input.id, false));
+        return hookView(await hooks.setEnabled(input.id, false, scopeOf(ctx.caller)));
       }),
 
     validate: requires('hook:read')
@@ -173,7 +170,7 @@ export const createHooksRouter = (services: Pick<Services, 'hooks' | 'runs'>) =>
       .output(runPageSchema)
       .query(async ({ input, ctx }) => {
         const { id, ...page } = input;
-        await find(ctx.caller, id);
+        await hooks.get(id, scopeOf(ctx.caller));
         const { data, next_cursor } = await runs.list(`hook:${id}`, page);
         return { data: data.filter((run) => isVisible(ctx.caller, [run.world])).map(runView), next_cursor };
       }),

@@ -1,5 +1,4 @@
 import type { HookService } from '../hooks/service.ts';
-import type { JsonObject } from '../src/kernel/json.ts';
 import type { EventService } from '../src/log/event-service.ts';
 import type { RunService } from '../src/dispatch/run-service.ts';
 import type { WebhookService } from '../src/webhooks/webhook.ts';
@@ -10,9 +9,9 @@ export interface EventTypeEntry {
   readonly version: string;
   readonly description: string;
   /** The JSON Schema of the payload. */
-  readonly schema: JsonObject;
+  readonly schema: Readonly<Record<string, unknown>>;
   /** A payload that fits. */
-  readonly example: JsonObject;
+  readonly example: Readonly<Record<string, unknown>>;
 }
 
 /** Everything the procedures call. */

@@ -5,7 +5,7 @@ import { currentOrigin } from '../../src/kernel/context.ts';
 import { CrucibleError } from '../../src/kernel/errors.ts';
 import type { Origin } from '../../src/kernel/origin.ts';
 import type { WebhookInput, WebhookView } from '../../src/webhooks/webhook.ts';
-import type { HookView } from '../../hooks/service.ts';
+import type { HookScope, HookView } from '../../hooks/service.ts';
 import type { Services } from '../services.ts';
 
 /** One call of a service, as the API made it. */
@@ -144,6 +144,9 @@ export const fakeServices = (
     calls.push({ name, args, origin: currentOrigin() });
   };
   const hooks = new Map(['a', 'b', 'c', 'validate'].map((name) => [name, sampleHook(name)]));
+  const isSeen = ({ worlds }: HookScope): boolean => worlds === undefined || worlds.includes('default');
+  const hookOf = (id: string, scope: HookScope = {}): HookView =>
+    (isSeen(scope) ? hooks.get(id) : undefined) ?? missing('hook');
   const services: Services = {
     version: '1.2.3',
     eventTypes: () => [
@@ -182,20 +185,21 @@ export const fakeServices = (
       },
       async replace(id, input, options) {
         record('hooks.replace', id, input, options);
-        return sampleHook(id);
+        return hookOf(id, options);
       },
-      async remove(id) {
+      async remove(id, scope) {
+        hookOf(id, scope);
         record('hooks.remove', id);
       },
-      async get(id) {
-        return hooks.get(id) ?? missing('hook');
+      async get(id, scope) {
+        return hookOf(id, scope);
       },
-      async list({ after = '', limit }) {
-        return [...hooks.values()].filter((hook) => hook.id > after).slice(0, limit);
+      async list({ after = '', limit, ...scope }) {
+        return [...hooks.values()].filter((hook) => hook.id > after && isSeen(scope)).slice(0, limit);
       },
-      async setEnabled(id, enabled) {
+      async setEnabled(id, enabled, scope) {
         record('hooks.setEnabled', id, enabled);
-        return { ...sampleHook(id), enabled };
+        return { ...hookOf(id, scope), enabled };
       },
       async validate(input) {
         record('hooks.validate', input);

@@ -417,9 +417,9 @@ describe('answers', () => {
   test('hooks are handed to their service whole, so that it can say everything that is wrong', async () => {
     const hook = { name: 'x', trigger: { events: [] }, unknown_key: 1, action: { type: 'shell' } };
     expect((await server.ask('POST', '/api/v1/hooks', hook)).status).toBe(201);
-    expect(lastCall('hooks.create')?.args).toEqual([hook, { allowShell: true }]);
+    expect(lastCall('hooks.create')?.args).toEqual([hook, { allowShell: true, worlds: undefined }]);
     expect((await server.ask('PUT', '/api/v1/hooks/a', hook)).status).toBe(200);
-    expect(lastCall('hooks.replace')?.args).toEqual(['a', hook, { allowShell: true }]);
+    expect(lastCall('hooks.replace')?.args).toEqual(['a', hook, { allowShell: true, worlds: undefined }]);
   });
 
   test('when to come back is a header', async () => {
