@@ -50,7 +50,12 @@ export type HookAction =
       readonly body?: JsonValue;
     }
   | { readonly type: 'flow'; readonly flow: string; readonly inputs?: JsonObject; readonly wait: boolean }
-  | { readonly type: 'webhook'; readonly webhook?: string; readonly url?: string; readonly auth?: JsonObject };
+  | {
+      readonly type: 'webhook';
+      readonly webhook?: string;
+      readonly url?: string;
+      readonly auth?: JsonObject;
+    };
 
 export interface RetryOptions {
   readonly max_attempts: number;
@@ -64,9 +69,22 @@ export interface HookOptions {
   readonly retry: RetryOptions;
   readonly on_error?: 'allow' | 'block';
   readonly async: boolean;
-  readonly debounce?: { readonly wait_ms: number; readonly max_wait_ms?: number; readonly key?: string; readonly deliver: 'first' | 'last' };
-  readonly rate_limit?: { readonly limit: number; readonly period_ms: number; readonly on_limit: 'queue' | 'drop' };
-  readonly concurrency?: { readonly limit: number; readonly key?: string; readonly mode: 'queue' | 'skip' | 'cancel' };
+  readonly debounce?: {
+    readonly wait_ms: number;
+    readonly max_wait_ms?: number;
+    readonly key?: string;
+    readonly deliver: 'first' | 'last';
+  };
+  readonly rate_limit?: {
+    readonly limit: number;
+    readonly period_ms: number;
+    readonly on_limit: 'queue' | 'drop';
+  };
+  readonly concurrency?: {
+    readonly limit: number;
+    readonly key?: string;
+    readonly mode: 'queue' | 'skip' | 'cancel';
+  };
   readonly alert_after?: number;
   readonly trace: boolean;
 }

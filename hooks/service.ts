@@ -17,17 +17,34 @@ export interface HookView {
   readonly updated_at: number;
 }
 
+/** What the caller may see. */
+export interface HookScope {
+  /** undefined: every world. A hook of other worlds only is not found. */
+  readonly worlds?: readonly string[] | undefined;
+}
+
+export interface HookWriteOptions extends HookScope {
+  readonly allowShell: boolean;
+}
+
 export interface HookService {
   /** @throws CrucibleError `invalid`, `already_exists`, `egress_denied`; shell actions are refused (`forbidden`) unless `allowShell` */
-  create(input: unknown, options: { readonly allowShell: boolean }): Promise<HookView>;
+  create(input: unknown, options: HookWriteOptions): Promise<HookView>;
   /** @throws CrucibleError `invalid`, `not_found`, `managed_by_file` */
-  replace(id: string, input: unknown, options: { readonly allowShell: boolean }): Promise<HookView>;
+  replace(id: string, input: unknown, options: HookWriteOptions): Promise<HookView>;
   /** @throws CrucibleError `not_found`, `managed_by_file` */
-  remove(id: string): Promise<void>;
+  remove(id: string, scope?: HookScope): Promise<void>;
   /** @throws CrucibleError `not_found` (also in a world that the caller cannot see) */
-  get(id: string): Promise<HookView>;
-  list(page: { readonly after?: string; readonly limit: number }): Promise<readonly HookView[]>;
-  setEnabled(id: string, enabled: boolean): Promise<HookView>;
+  get(id: string, scope?: HookScope): Promise<HookView>;
+  /** In the order of names. */
+  list(page: { readonly after?: string; readonly limit: number } & HookScope): Promise<readonly HookView[]>;
+  /**
+   * Of a hook in a file it holds until the file's own `enabled` changes.
+   * @throws CrucibleError `not_found`
+   */
+  setEnabled(id: string, enabled: boolean, scope?: HookScope): Promise<HookView>;
   /** Everything that is wrong with a hook file's text, or with a definition as an object. Empty: nothing. */
-  validate(input: { readonly text: string; readonly file: string } | { readonly definition: unknown }): Promise<readonly Issue[]>;
+  validate(
+    input: { readonly text: string; readonly file: string } | { readonly definition: unknown },
+  ): Promise<readonly Issue[]>;
 }
