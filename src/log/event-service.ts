@@ -107,7 +107,7 @@ export const createEventService = ({
   return {
     publish,
     get: visible,
-    query: ({ filters, types, source, ...rest }) => {
+    query: async ({ filters, types, source, ...rest }) => {
       const page: EventQuery = {
         ...rest,
         ...(types === undefined || types.length === 0

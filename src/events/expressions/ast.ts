@@ -9,20 +9,24 @@ export interface Node {
   readonly meta: {
     readonly alternate?: Node;
     readonly macro?: MacroNode;
+    readonly check: (checker: Checker, node: Node, context: unknown) => unknown;
     evaluate: (evaluator: unknown, node: Node, context: unknown) => unknown;
   };
   setMeta(key: string, value: unknown): Node;
   /** Of calls and binary operators, set by the type check: gets the evaluated arguments first. */
   handle?: (...args: unknown[]) => unknown;
+  /** Set by the type check, which does not look again where it is set. */
+  checkedType?: { readonly name: string };
+}
+
+interface Checker {
+  check(node: Node, context: unknown): { readonly name: string };
+  getType(name: string): { readonly name: string };
 }
 
 interface MacroNode {
   readonly args?: readonly Node[];
-  typeCheck(
-    checker: { check(node: Node, context: unknown): unknown },
-    macro: MacroNode,
-    context: unknown,
-  ): unknown;
+  typeCheck(checker: Checker, macro: MacroNode, context: unknown): unknown;
 }
 
 interface Comprehension {

@@ -41,11 +41,6 @@ export const createBaseEnvironment = (): Environment => {
   // JavaScript compares a bigint and a number by value.
   // oxlint-disable-next-line eqeqeq
   environment.registerOperator('double == int', (a: number, b: bigint) => (a as unknown) == b);
-  environment.registerOperator('double in list<int>', (a: number, list: readonly bigint[]) =>
-    // oxlint-disable-next-line eqeqeq
-    list.some((b) => (a as unknown) == b),
-  );
-
   const patterns = new Map<string, TextMatcher>();
   environment.registerFunction(
     `string.${LINEAR_MATCHES}(string): bool`,

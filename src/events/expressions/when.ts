@@ -22,7 +22,7 @@ export const checkWhen = (
   catalogue: Catalogue = standard,
 ): readonly Issue[] => {
   const compiled = compile(source, types, catalogue);
-  return 'issues' in compiled ? compiled.issues.map((issue) => ({ path, ...issue })) : [];
+  return 'issues' in compiled ? compiled.issues.map((issue): Issue => Object.assign({ path }, issue)) : [];
 };
 
 /**

@@ -20,6 +20,9 @@ export interface ParsedFilters {
   readonly issues: readonly Issue[];
 }
 
+/** Whoever writes nonsense is told so ten times at most. */
+const MAX_UNKNOWN_KEYS = 10;
+
 const KEYS = ['event_type', 'type', 'event', 'filter', 'envelope', 'when'] as const;
 
 export const parseFilters = (
@@ -60,13 +63,13 @@ const parseFilter = (
     issues.push({ path, message: 'a filter is an object with an event_type', hint: EXAMPLE });
     return [];
   }
-  for (const key of Object.keys(written)) {
-    if (!(KEYS as readonly string[]).includes(key))
-      issues.push({
-        path: `${path}.${key}`,
-        message: 'a filter has no such key',
-        ...hintOf(key, KEYS, 'conditions on the payload stand under `filter`'),
-      });
+  const unknown = Object.keys(written).filter((key) => !(KEYS as readonly string[]).includes(key));
+  for (const key of unknown.slice(0, MAX_UNKNOWN_KEYS)) {
+    issues.push({
+      path: `${path}.${key}`,
+      message: 'a filter has no such key',
+      ...hintOf(key, KEYS, 'conditions on the payload stand under `filter`'),
+    });
   }
   const pattern = parseEventType(written, path, catalogue, issues);
   const terms = { count: 0 };
@@ -138,7 +141,7 @@ const parseConditions = (
     return () => ({});
   }
   for (const [field, condition] of fields) {
-    const where = `${path}.${field}`;
+    const where = `${path}.${field.slice(0, MAX_PATH_LENGTH)}`;
     const types = typesAt(field, where);
     parseCondition(condition, where, types, terms, issues);
   }
