@@ -122,7 +122,10 @@ const optionsSchema = z.strictObject({
   max_in_flight: z.int().min(1).max(256).default(8),
 });
 
-const world = text(128, (value) => (value.includes('*') ? 'must be the name of one world' : plain(value)));
+const WORLD_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+const world = text(64, (value) =>
+  WORLD_NAME.test(value) ? undefined : 'must name one world: letters, digits, dots, dashes and underscores',
+);
 
 const inputSchema = z
   .strictObject({

@@ -14,10 +14,6 @@ import type { WebhookAuth, WebhookOptions, WebhookView } from './webhook.ts';
  */
 export type WebhookRow = {
   readonly id: string;
-  /** The id once more: indexes name fields, and lists go in the order of ids within a world. */
-  readonly key: string;
-  /** The world it was made in; it is not seen from another one. Which events it gets is for `worlds`. */
-  readonly world: string;
   readonly name: string;
   readonly url: string;
   readonly enabled: boolean;
@@ -47,10 +43,7 @@ export interface WebhookSecrets {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-export const WEBHOOK_TABLE: TableDefinition = {
-  name: 'webhook',
-  indexes: [{ name: 'webhook_world', fields: ['world', 'key'] }],
-};
+export const WEBHOOK_TABLE: TableDefinition = { name: 'webhook', indexes: [] };
 
 /** The name that dispatch knows a webhook by. */
 export const targetIdOf = (webhookId: string): string => `webhook:${webhookId}`;

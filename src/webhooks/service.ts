@@ -48,7 +48,7 @@ type JudgedInput = Omit<ReadInput, 'filters'> & { readonly filters: readonly Eve
 const STATUS_READS = 16;
 
 /**
- * The service of webhooks.
+ * The service of webhooks. Which callers may see which webhook is not decided here: the API knows their worlds.
  *
  * Guarantee: a change is one append — row, definition, event and the change of what is matched — so a webhook that was
  * answered with an id gets the very next event, and one that was removed gets none after that.
@@ -56,15 +56,10 @@ const STATUS_READS = 16;
 export function createWebhookService(deps: WebhookServiceDeps): WebhookService {
   const { log, egress, box, newId, clock } = deps;
 
-  async function visibleRow(id: string): Promise<WebhookRow> {
-    const stored = await log.records.get(WEBHOOK_TABLE.name, id);
-    const row = stored === undefined ? undefined : asWebhookRow(stored);
-    const world = currentOrigin()?.world;
-    // Another world's webhook is no webhook: the answer must not tell that it exists.
-    if (row === undefined || (world !== undefined && row.world !== world)) {
-      throw new CrucibleError('not_found', `There is no webhook ${JSON.stringify(id)}.`);
-    }
-    return row;
+  async function storedRow(id: string): Promise<WebhookRow> {
+    const row = await log.records.get(WEBHOOK_TABLE.name, id);
+    if (row === undefined) throw new CrucibleError('not_found', `There is no webhook ${JSON.stringify(id)}.`);
+    return asWebhookRow(row);
   }
 
   const view = async (row: WebhookRow): Promise<WebhookView> =>
@@ -97,25 +92,18 @@ export function createWebhookService(deps: WebhookServiceDeps): WebhookService {
         const first = result.answer?.['webhook_id'];
         if (typeof first !== 'string')
           throw new CrucibleError('internal', 'A stored answer names no webhook.');
-        return { webhook: await view(await visibleRow(first)), secret: '', repeated: true };
+        return { webhook: await view(await storedRow(first)), secret: '', repeated: true };
       }
       return { webhook: viewOf(row, false), secret };
     },
 
-    get: async (id) => view(await visibleRow(id)),
+    get: async (id) => view(await storedRow(id)),
 
     async list({ after, limit }) {
-      const page = { limit, ...(after === undefined ? {} : { after }) };
-      const world = currentOrigin()?.world;
-      const rows =
-        world === undefined
-          ? await log.records.list(WEBHOOK_TABLE.name, page)
-          : await log.records.byIndex({
-              table: WEBHOOK_TABLE.name,
-              index: 'webhook_world',
-              equals: [world],
-              ...page,
-            });
+      const rows = await log.records.list(WEBHOOK_TABLE.name, {
+        limit,
+        ...(after === undefined ? {} : { after }),
+      });
       const views: WebhookView[] = [];
       for (let start = 0; start < rows.length; start += STATUS_READS) {
         const some = rows.slice(start, start + STATUS_READS);
@@ -125,7 +113,7 @@ export function createWebhookService(deps: WebhookServiceDeps): WebhookService {
     },
 
     async remove(id) {
-      const row = await visibleRow(id);
+      const row = await storedRow(id);
       const change: TargetChange = { kind: 'target_removed', id: targetIdOf(id) };
       await log.append({
         events: [
@@ -191,8 +179,6 @@ function newRow(
   const shown = all.map(([name, value]) => [name, isCredentialHeader(name) ? hintOf(value) : value] as const);
   return withDefinition({
     id,
-    key: id,
-    world: origin.world,
     name: read.name ?? new URL(read.url).host,
     url: read.url,
     enabled: read.enabled,
