@@ -42,15 +42,14 @@ const page = (catalogue: Catalogue): string => {
         `- [${family}](#${family}): ${types.map(({ type }) => type.slice(family.length + 1)).join(', ')}`,
     ),
     '',
-    ...[...families].flatMap(([family, types]) => [
-      `## ${family}`,
-      '',
-      ...types.flatMap((type) => section(type, catalogue)),
-    ]),
+    [...families].map(([family, types]) => chapter(family, types, catalogue)).join('\n'),
   ].join('\n');
 };
 
-const section = (type: EventType, catalogue: Catalogue): readonly string[] => {
+const chapter = (family: string, types: readonly EventType[], catalogue: Catalogue): string =>
+  [`## ${family}`, '', types.map((type) => section(type, catalogue)).join('\n')].join('\n');
+
+const section = (type: EventType, catalogue: Catalogue): string => {
   const schema = catalogue.jsonSchema(type.type) ?? {};
   const required = new Set(schema.required ?? []);
   return [
@@ -69,11 +68,11 @@ const section = (type: EventType, catalogue: Catalogue): readonly string[] => {
     JSON.stringify(type.example, null, 2),
     '```',
     '',
-  ];
+  ].join('\n');
 };
 
 const typeInWords = (field: JsonSchema): string => {
-  if (field.enum !== undefined) return field.enum.map((value) => `\`${String(value)}\``).join(' or ');
+  if (field.enum !== undefined) return field.enum.map((value) => `\`${JSON.stringify(value)}\``).join(' or ');
   if (field.anyOf !== undefined) return field.anyOf.map(typeInWords).join(' or ');
   if (field.type === 'array')
     return `list of ${typeof field.items === 'object' ? typeInWords(field.items) : 'JSON'}`;

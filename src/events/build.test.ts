@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { CrucibleError } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
 import type { Origin } from '../kernel/origin.ts';
 import { buildEvent } from './build.ts';
+import { failureOf } from './testing/failure.ts';
 
 const origin: Origin = {
   source: { kind: 'system', component: 'hooks' },
@@ -54,17 +54,9 @@ test('undefined fields are absent, at any depth', () => {
 test('a payload that does not fit is refused, with every issue under `payload`', () => {
   const build = () =>
     buildEvent({ type: 'memory.tagged', payload: { id: '', tg: '#a' } as never }, origin, { newId });
-  expect(build).toThrow(CrucibleError);
-  try {
-    build();
-  } catch (error) {
-    expect(error).toMatchObject({ code: 'schema_mismatch' });
-    expect((error as CrucibleError).issues.map(({ path }) => path).sort()).toEqual([
-      'payload.id',
-      'payload.tag',
-      'payload.tg',
-    ]);
-  }
+  const error = failureOf(build);
+  expect(error.code).toBe('schema_mismatch');
+  expect(error.issues.map(({ path }) => path).sort()).toEqual(['payload.id', 'payload.tag', 'payload.tg']);
 });
 
 test('the id and the room may be given', () => {

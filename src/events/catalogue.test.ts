@@ -1,24 +1,14 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
-import { CrucibleError } from '../kernel/errors.ts';
 import type { JsonObject } from '../kernel/json.ts';
 import { catalogue, createCatalogue, type PayloadOf } from './catalogue.ts';
 import { defineEventType } from './event-type.ts';
+import { failureOf } from './testing/failure.ts';
 import { committed } from './testing/events.ts';
 
 const names = catalogue.list().map(({ type }) => type);
-
-const errorOf = (work: () => unknown): CrucibleError => {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof CrucibleError) return error;
-    throw error;
-  }
-  throw new Error('it did not fail');
-};
 
 test('the families hold the events that the design lists', () => {
   const families = Object.groupBy(names, (name) => name.split('.')[0] ?? '');
@@ -43,7 +33,8 @@ describe.each(names)('%s', (type) => {
   test('its example fits its schema, by zod and by JSON Schema', () => {
     expect(catalogue.validate(type, definition?.example)).toEqual([]);
     const check = new Ajv2020({ strict: true, formats: { 'date-time': true } }).compile(schema ?? false);
-    expect(check(definition?.example), JSON.stringify(check.errors)).toBe(true);
+    check(definition?.example);
+    expect(check.errors).toBeNull();
   });
 
   test('samples fit, and the same seed gives the same one', () => {
@@ -96,7 +87,7 @@ describe('names', () => {
     ['memry.created', 'memory.created'],
     ['webhook.deliverd', 'webhook.delivered'],
   ])('%s is unknown, and the nearest is named', (written, nearest) => {
-    const error = errorOf(() => catalogue.normalizeType(written));
+    const error = failureOf(() => catalogue.normalizeType(written));
     expect(error.code).toBe('unknown_event_type');
     expect(error.hint).toContain(`\`${nearest}\``);
   });
@@ -113,12 +104,12 @@ describe('names', () => {
     '__proto__',
     'memory',
   ])('%j is no type', (written) => {
-    expect(errorOf(() => catalogue.normalizeType(written)).code).toBe('unknown_event_type');
+    expect(failureOf(() => catalogue.normalizeType(written)).code).toBe('unknown_event_type');
     expect(catalogue.has(written)).toBe(false);
   });
 
   test('a huge name is refused without being repeated', () => {
-    const error = errorOf(() => catalogue.normalizeType('x'.repeat(1_000_000)));
+    const error = failureOf(() => catalogue.normalizeType('x'.repeat(1_000_000)));
     expect(error.message.length).toBeLessThan(300);
   });
 });

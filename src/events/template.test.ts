@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { JsonValue } from '../kernel/json.ts';
 import { checkTemplate, compileTemplate, TemplateError, type TemplateScope } from './template.ts';

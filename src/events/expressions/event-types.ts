@@ -45,21 +45,12 @@ const celType = (schemas: readonly JsonSchema[]): CelType => {
   const types = typesOf(schemas);
   if (types.size !== 1) return 'dyn';
   const [type] = types;
-  switch (type) {
-    case 'string':
-      return 'string';
-    case 'number':
-      return 'double';
-    case 'boolean':
-      return 'bool';
-    case 'array':
-      return `list<${inner(stepInto(schemas, '0'))}>`;
-    case 'object':
-      return objectType(schemas);
-    default:
-      return 'dyn';
-  }
+  if (type === 'array') return `list<${inner(stepInto(schemas, '0'))}>`;
+  if (type === 'object') return objectType(schemas);
+  return type === undefined ? 'dyn' : SCALARS[type];
 };
+
+const SCALARS = { string: 'string', number: 'double', boolean: 'bool', null: 'dyn' } as const;
 
 /** What lists and maps hold: the library types objects only as fields, so objects in them are dynamic. */
 const inner = (schemas: readonly JsonSchema[]): string => {

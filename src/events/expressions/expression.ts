@@ -49,7 +49,7 @@ export const compileExpression = (source: string, environment: Environment): Com
       tree,
       evaluate: (variables) => {
         budget.reset();
-        const evaluation = evaluated(() => parsed(variables as { [name: string]: unknown }) as unknown);
+        const evaluation = evaluated(() => parsed(variables) as unknown);
         return budget.exceeded() ? { kind: 'error', message: OVER_BUDGET, overBudget: true } : evaluation;
       },
     },

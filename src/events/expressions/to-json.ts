@@ -15,20 +15,12 @@ class Unsayable extends Error {}
 
 const convert = (value: unknown, depth: number): JsonValue => {
   if (depth > 64) throw new Unsayable('gives a value that is nested too deeply');
-  switch (typeof value) {
-    case 'string':
-    case 'boolean':
-      return value;
-    case 'bigint':
-      return integer(value);
-    case 'number':
-      if (!Number.isFinite(value)) throw new Unsayable('gives a number that JSON does not have');
-      return value;
-    case 'object':
-      return value === null ? null : fromObject(value, depth);
-    default:
-      throw new Unsayable('gives nothing that JSON could say');
-  }
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
+  if (typeof value === 'bigint') return integer(value);
+  if (typeof value === 'object') return fromObject(value, depth);
+  if (typeof value !== 'number') throw new Unsayable('gives nothing that JSON could say');
+  if (Number.isFinite(value)) return value;
+  throw new Unsayable('gives a number that JSON does not have');
 };
 
 const integer = (value: bigint): number => {

@@ -1,10 +1,10 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isCrucibleError } from '../../kernel/errors.ts';
 import type { JsonObject, JsonValue } from '../../kernel/json.ts';
 import { catalogue } from '../catalogue.ts';
 import type { CrucibleEvent } from '../envelope.ts';
 import type { Condition, EventFilter } from '../filter.ts';
+import { failureOf } from '../testing/failure.ts';
 import { committed } from '../testing/events.ts';
 import { checkFilters, compileFilters } from './index.ts';
 import { OPERATOR_NAMES } from './operators.ts';
@@ -376,15 +376,11 @@ describe('what is refused', () => {
   });
 
   test('compiling refuses what checking refuses', () => {
-    try {
-      compileFilters([{ event_type: 'nope.nope' }, { event_type: 'memory.tagged', filter: { tga: 1 } }]);
-      expect.unreachable();
-    } catch (error) {
-      expect(isCrucibleError(error, 'invalid') && error.issues.map(({ path }) => path)).toEqual([
-        'filters.0.event_type',
-        'filters.1.filter.tga',
-      ]);
-    }
+    const error = failureOf(() =>
+      compileFilters([{ event_type: 'nope.nope' }, { event_type: 'memory.tagged', filter: { tga: 1 } }]),
+    );
+    expect(error.code).toBe('invalid');
+    expect(error.issues.map(({ path }) => path)).toEqual(['filters.0.event_type', 'filters.1.filter.tga']);
   });
 
   test('never throws, whatever is written', () => {

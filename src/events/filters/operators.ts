@@ -33,10 +33,13 @@ const equals = (operand: JsonValue): Test =>
     ? (value) => jsonEquals(value, operand)
     : (value) => value === operand;
 
+/** Operands are checked before they are compiled. */
+const textIn = (operand: JsonValue): string => (typeof operand === 'string' ? operand : '');
+
 const onText =
   (holds: (text: string, operand: string) => boolean) =>
   (operand: JsonValue): Test => {
-    const wanted = String(operand);
+    const wanted = textIn(operand);
     return (value) => typeof value === 'string' && holds(value, wanted);
   };
 
@@ -71,7 +74,7 @@ const contains = (operand: JsonValue): Test => {
 };
 
 const matches = (operand: JsonValue): Test => {
-  const holds = compileRegex(String(operand));
+  const holds = compileRegex(textIn(operand));
   return (value) => typeof value === 'string' && holds(value);
 };
 
