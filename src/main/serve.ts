@@ -1,0 +1,85 @@
+/**
+ * The server: log, hooks, webhooks, worker and API in one process. Prints the addresses, then `ready <url>`.
+ * Ends with 0 after SIGINT or SIGTERM; 78 when the configuration must be mended first; 75 when starting it again may
+ * help (a commit of unknown outcome); 1 otherwise.
+ */
+import { loadConfig, describeStartError } from '../config/load.ts';
+import { isCrucibleError, type ErrorCode } from '../kernel/errors.ts';
+import type { Config } from '../config/config.ts';
+import { startCrucible } from './crucible.ts';
+import { createPinoLogger } from './pino-logger.ts';
+import { pathsOf } from './paths.ts';
+import { readSecretFrom } from './secrets.ts';
+import { readVersion } from './version.ts';
+
+const EX_TEMPFAIL = 75;
+const EX_CONFIG = 78;
+/** What only a person can mend. */
+const NEEDS_MENDING: ReadonlySet<ErrorCode> = new Set([
+  'config_invalid',
+  'data_dir_locked',
+  'store_too_new',
+  'port_in_use',
+]);
+
+const refuse = (error: unknown): never => {
+  process.stderr.write(`${describeStartError(error)}\n`);
+  process.exit(isCrucibleError(error) && NEEDS_MENDING.has(error.code) ? EX_CONFIG : 1);
+};
+
+const dev = process.argv.includes('--dev');
+const configuration = (): Config => {
+  try {
+    return loadConfig({ env: process.env, cwd: process.cwd(), dev });
+  } catch (error) {
+    return refuse(error);
+  }
+};
+
+const config = configuration();
+const logger = createPinoLogger(config.logLevel);
+const version = readVersion();
+
+const crucible = await startCrucible({
+  config,
+  logger,
+  version,
+  readSecret: readSecretFrom(process.env),
+  environment: process.env,
+  onFatal: (error) => {
+    logger.error({ err: error }, 'the log cannot be written any more by this process; it ends');
+    process.exit(EX_TEMPFAIL);
+  },
+}).catch(refuse);
+
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+print(`Crucible ${version}`);
+print(`API          ${crucible.url}/api/v1`);
+print(`Temporal UI  ${config.temporal.uiUrl ?? `(of ${config.temporal.address ?? 'the managed server'})`}`);
+print(`Hooks        ${config.hookDirs.join(', ')}`);
+const { key, generated } = crucible.adminKey;
+if (generated) print(`Admin key    ${key}   (kept in ${pathsOf(config.dataDir).adminKey})`);
+else
+  print(
+    `Admin key    ${config.apiKey === undefined ? `in ${pathsOf(config.dataDir).adminKey}` : 'as given in CRUCIBLE_API_KEY'}`,
+  );
+if (dev) print('Loopback addresses may be reached by hooks and webhooks (crucible dev).');
+print(`ready ${crucible.url}`);
+
+let stopping = false;
+const stop = async (reason: string): Promise<void> => {
+  if (stopping) return;
+  stopping = true;
+  logger.info({ reason }, 'stopping');
+  try {
+    await crucible.close(reason);
+    process.exit(0);
+  } catch (error) {
+    logger.error({ err: error }, 'could not stop in good order');
+    process.exit(1);
+  }
+};
+process.on('SIGTERM', () => void stop('SIGTERM'));
+process.on('SIGINT', () => void stop('SIGINT'));
+// The supervisor is gone: nobody would ever stop this process.
+process.on('disconnect', () => void stop('the supervisor ended'));
