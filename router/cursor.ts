@@ -4,8 +4,7 @@ import { CrucibleError } from '../src/kernel/errors.ts';
 const PREFIX = 'i1.';
 
 /** A list by id goes on after this id. */
-export const idCursor = (lastId: string): string =>
-  PREFIX + Buffer.from(lastId, 'utf8').toString('base64url');
+const idCursor = (lastId: string): string => PREFIX + Buffer.from(lastId, 'utf8').toString('base64url');
 
 /** @throws CrucibleError `bad_cursor` */
 export const idOfCursor = (cursor: string): string => {

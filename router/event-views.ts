@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { jsonObjectSchema, nextCursorSchema, timeSchema } from './schemas.ts';
 
-export const sourceSchema = z
+const sourceSchema = z
   .object({
     kind: z.enum(['user', 'agent', 'system', 'external']),
     user_id: z.string().exactOptional(),

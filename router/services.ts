@@ -4,7 +4,7 @@ import type { RunService } from '../src/dispatch/run-service.ts';
 import type { WebhookService } from '../src/webhooks/webhook.ts';
 
 /** One entry of the catalogue, as `GET /event-types` shows it. */
-export interface EventTypeEntry {
+interface EventTypeEntry {
   readonly type: string;
   readonly version: string;
   readonly description: string;

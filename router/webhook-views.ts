@@ -3,7 +3,7 @@ import type { WebhookView } from '../src/webhooks/webhook.ts';
 import { jsonValueSchema, nextCursorSchema, timeSchema } from './schemas.ts';
 import { isoTime } from './time.ts';
 
-export const retrySchema = z
+const retrySchema = z
   .strictObject({
     preset: z
       .enum(['default', 'quick'])

@@ -79,7 +79,7 @@ const detail: RunDetail = {
   definition: { url: 'https://example.org' },
 };
 
-export const sampleHook = (name: string, worlds: readonly string[] = ['default']): HookView => ({
+const sampleHook = (name: string, worlds: readonly string[] = ['default']): HookView => ({
   id: name,
   definition: {
     name,
@@ -108,7 +108,7 @@ export const sampleHook = (name: string, worlds: readonly string[] = ['default']
   updated_at: 0,
 });
 
-export const sampleWebhook = (id: string, input: Partial<WebhookInput> = {}): WebhookView => ({
+const sampleWebhook = (id: string, input: Partial<WebhookInput> = {}): WebhookView => ({
   id,
   name: input.name ?? 'hook',
   url: input.url ?? 'https://example.org',

@@ -1,5 +1,5 @@
 /** What can be acted on. */
-export const RESOURCES = [
+const RESOURCES = [
   'memory',
   'graph',
   'agent',
@@ -11,13 +11,13 @@ export const RESOURCES = [
   'key',
   'system',
 ] as const;
-export type Resource = (typeof RESOURCES)[number];
+type Resource = (typeof RESOURCES)[number];
 
-export const ACTIONS = ['read', 'write', 'delete', 'execute'] as const;
-export type Action = (typeof ACTIONS)[number];
+const ACTIONS = ['read', 'write', 'delete', 'execute'] as const;
+type Action = (typeof ACTIONS)[number];
 
 /** `hook:bypass` skips pre hooks; `hook:shell` registers hooks that run programs of the machine. */
-export const SPECIAL_PERMISSIONS = ['hook:bypass', 'hook:shell'] as const;
+const SPECIAL_PERMISSIONS = ['hook:bypass', 'hook:shell'] as const;
 
 /** One thing that a principal may do. A procedure requires exactly one. */
 export type Permission = `${Resource}:${Action}` | (typeof SPECIAL_PERMISSIONS)[number];

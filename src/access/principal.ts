@@ -15,7 +15,7 @@ export interface Principal {
 }
 
 /** Where writes go when the principal may act everywhere and the request names no world. */
-export const DEFAULT_WORLD = 'default';
+const DEFAULT_WORLD = 'default';
 
 /** The world a request writes to, and the worlds it sees. */
 export interface WorldScope {

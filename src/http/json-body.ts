@@ -3,7 +3,7 @@ import { CrucibleError, messageOf } from '../kernel/errors.ts';
 import type { Issue } from '../kernel/errors.ts';
 
 /** How deep a body may nest. */
-export const MAX_DEPTH = 64;
+const MAX_DEPTH = 64;
 const MAX_ISSUES = 100;
 
 const malformed = (message: string, hint?: string): CrucibleError =>

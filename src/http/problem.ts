@@ -4,7 +4,7 @@ import type { CrucibleError, Issue } from '../kernel/errors.ts';
 import { STATUS } from './status.ts';
 
 /** RFC 9457, with our code, hint, issues and the request's id. */
-export interface Problem {
+interface Problem {
   /** A URI for the code; it names, and need not resolve. */
   readonly type: string;
   readonly title: string;
@@ -19,7 +19,7 @@ export interface Problem {
 /** When a 503 or 429 says nothing better. */
 const DEFAULT_RETRY_MS = 1000;
 
-export const problemOf = (error: CrucibleError, requestId: string): Problem => ({
+const problemOf = (error: CrucibleError, requestId: string): Problem => ({
   type: `urn:crucible:error:${error.code}`,
   title: ERROR_TITLES[error.code],
   status: STATUS[error.code],
@@ -31,7 +31,7 @@ export const problemOf = (error: CrucibleError, requestId: string): Problem => (
 });
 
 /** Whole seconds, rounded up (RFC 9110, 10.2.3); for 429 and 503 there is always one. */
-export const retryAfterSeconds = (error: CrucibleError): number | undefined => {
+const retryAfterSeconds = (error: CrucibleError): number | undefined => {
   const status = STATUS[error.code];
   const ms = error.retryAfterMs ?? (status === 429 || status === 503 ? DEFAULT_RETRY_MS : undefined);
   return ms === undefined ? undefined : Math.max(1, Math.ceil(ms / 1000));

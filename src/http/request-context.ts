@@ -77,7 +77,7 @@ const idempotencyKey = (headers: IncomingHttpHeaders): string | undefined => {
   throw new CrucibleError('malformed_request', 'Idempotency-Key must be 1 to 255 printable ASCII characters');
 };
 
-export interface RequestFacts {
+interface RequestFacts {
   readonly requestId: string;
   readonly headers: IncomingHttpHeaders;
   /** The body as it came; asked for only when it has been read. */

@@ -12,7 +12,7 @@ import type { HttpLimits, HttpServer } from '../server.ts';
 
 export const ADMIN_KEY = 'an-admin-key-of-thirty-two-characters-or-more';
 
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly headers: Headers;
   // Whatever the server said: each test looks for what it expects.

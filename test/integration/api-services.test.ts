@@ -1,0 +1,395 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createHookService } from '../../hooks/registry/service.ts';
+import { HOOK_TABLE } from '../../hooks/registry/row.ts';
+import { createRouter } from '../../router/router.ts';
+import { createAccess } from '../../src/access/access.ts';
+import { generateKey } from '../../src/access/key-format.ts';
+import { apiErrorOf, callHeaders, createClient } from '../../src/client/client.ts';
+import { createPolicies } from '../../src/dispatch/policies.ts';
+import { createTargetReactor } from '../../src/dispatch/reactor.ts';
+import { ATTEMPT_TABLE, DEFINITION_TABLE, RUN_TABLE } from '../../src/dispatch/run.ts';
+import { createRunService } from '../../src/dispatch/runs.ts';
+import { createEgress } from '../../src/egress/create.ts';
+import { catalogue } from '../../src/events/catalogue.ts';
+import { createHttpServer } from '../../src/http/server.ts';
+import { systemClock as clock } from '../../src/kernel/clock.ts';
+import { newId } from '../../src/kernel/ids.ts';
+import { silentLogger as logger } from '../../src/kernel/logger.ts';
+import { createLog } from '../../src/log/create-log.ts';
+import { createEventService } from '../../src/log/event-service.ts';
+import { createSandbox } from '../../src/sandbox/create.ts';
+import { openSurrealStore } from '../../src/surreal/surreal-store.ts';
+import { createDeliveryExecutor } from '../../src/webhooks/delivery.ts';
+import { WEBHOOK_TABLE } from '../../src/webhooks/row.ts';
+import { createSecretBox } from '../../src/webhooks/secret-box.ts';
+import { createWebhookService } from '../../src/webhooks/service.ts';
+import { restOf } from '../support/rest.ts';
+import type { Rest } from '../support/rest.ts';
+
+/** The API over the real services and a real store; only the workflow engine is left out, so runs stay pending. */
+const start = async (dir: string) => {
+  const adminKey = generateKey(randomBytes);
+  const store = await openSurrealStore({
+    url: `rocksdb://${join(dir, 'surreal')}?sync=every`,
+    user: undefined,
+    pass: undefined,
+    namespace: 'test',
+    database: 'test',
+    holder: 'api-services',
+    tables: [RUN_TABLE, ATTEMPT_TABLE, DEFINITION_TABLE, HOOK_TABLE, WEBHOOK_TABLE],
+    logger,
+  });
+  const log = await createLog({
+    store,
+    reactor: createTargetReactor({ clock, newId }),
+    clock,
+    logger,
+    upcast: catalogue.upcast,
+  });
+  const egress = createEgress({ policy: { allow: ['127.0.0.0/8'], anyPortInAllowed: true }, logger });
+  const sandbox = createSandbox({ logger });
+  const box = createSecretBox(randomBytes(32));
+  const services = {
+    events: createEventService({ log, catalogue, newId }),
+    hooks: createHookService({
+      log,
+      catalogue,
+      sandbox,
+      egress,
+      clock,
+      newId,
+      directory: dir,
+      systemOrigin: () => ({
+        source: { kind: 'system', component: 'hooks' },
+        actor: 'system:hooks',
+        world: 'default',
+        correlation_id: newId('cor'),
+        causation_id: null,
+        depth: 0,
+      }),
+    }),
+    webhooks: createWebhookService({ log, egress, box, newId, clock }),
+    runs: createRunService({
+      log,
+      clock,
+      policies: createPolicies(log.records, {
+        webhook: createDeliveryExecutor({ log, egress, box, newId, clock, logger, version: '1.2.3' }),
+      }),
+    }),
+    eventTypes: () =>
+      catalogue.list().map(({ type, version, description, example }) => ({
+        type,
+        version,
+        description,
+        schema: catalogue.jsonSchema(type) ?? {},
+        example,
+      })),
+    version: '1.2.3',
+  };
+  const http = createHttpServer({
+    router: createRouter(services),
+    services,
+    access: createAccess({ adminKey }),
+    health: { components: () => [{ name: 'log', state: 'ready' }] },
+    logger,
+    version: '1.2.3',
+  });
+  const { url } = await http.listen({ host: '127.0.0.1', port: 0 });
+  const close = async (): Promise<void> => {
+    await http.close(1000);
+    await sandbox.close();
+    await egress.close();
+    await log.close();
+    await store.close();
+  };
+  return { url, rest: restOf(url, adminKey), client: createClient({ url, key: adminKey }), close };
+};
+
+let dir = '';
+let api: Awaited<ReturnType<typeof start>>;
+let rest: Rest;
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'crucible-api-'));
+  api = await start(dir);
+  rest = api.rest;
+});
+afterAll(async () => {
+  await api.close();
+  await rm(dir, { recursive: true, force: true });
+});
+
+const note = (title: string, more: object = {}) => ({
+  type: 'custom.note.imported',
+  payload: { title, ...more },
+});
+
+describe('events', () => {
+  test('what is published is there, by id, in the list, in a query, in its story', async () => {
+    const published = await rest(
+      'POST',
+      '/events',
+      { events: [note('A', { tags: ['#ai'] }), note('B')] },
+      { 'x-correlation-id': 'cor_story-1' },
+    );
+    expect(published.status).toBe(201);
+    const [a, b] = published.body.data;
+    expect(b.position).toBe(a.position + 1);
+    expect((await rest('GET', `/events/${a.id}`)).body).toMatchObject({
+      id: a.id,
+      actor: 'user:admin',
+      world: 'default',
+      payload: { title: 'A', tags: ['#ai'] },
+    });
+    expect(
+      (await rest('GET', '/events?types=custom.*&limit=2')).body.data.map(
+        (event: { id: string }) => event.id,
+      ),
+    ).toEqual([b.id, a.id]);
+    const found = await rest('POST', '/events/query', {
+      type: 'custom.note.imported',
+      filter: { tags: { contains: '#ai' } },
+    });
+    expect(found.body.data.map((event: { id: string }) => event.id)).toEqual([a.id]);
+    expect((await rest('GET', `/events/${b.id}/trace`)).body.data).toHaveLength(2);
+  });
+
+  test('the same key and bytes: the same answer, stored once; other bytes: refused', async () => {
+    const send = (body: object) => rest('POST', '/events', body, { 'idempotency-key': 'once' });
+    const first = await send(note('once'));
+    const again = await send(note('once'));
+    expect(again.status).toBe(201);
+    expect(again.body.data[0]).toEqual({ ...first.body.data[0], duplicate: true });
+    expect(await send(note('other'))).toMatchObject({
+      status: 422,
+      body: { code: 'idempotency_key_reused' },
+    });
+    // Another world is another scope.
+    const elsewhere = await rest('POST', '/events', note('other'), {
+      'idempotency-key': 'once',
+      'x-crucible-world': 'work',
+    });
+    expect(elsewhere.body.data[0].duplicate).toBe(false);
+    expect(
+      (
+        await rest('GET', `/events/${elsewhere.body.data[0].id}`, undefined, {
+          'x-crucible-world': 'default',
+        })
+      ).status,
+    ).toBe(404);
+  });
+
+  test('a cause gives depth and story', async () => {
+    const [cause] = (await rest('POST', '/events', note('cause'))).body.data;
+    const [effect] = (await rest('POST', '/events', note('effect'), { 'x-crucible-causation-id': cause.id }))
+      .body.data;
+    expect((await rest('GET', `/events/${effect.id}`)).body).toMatchObject({
+      causation_id: cause.id,
+      depth: 1,
+      correlation_id: cause.correlation_id,
+    });
+  });
+
+  test.each([
+    ['a reserved family', { type: 'memory.created', payload: {} }, 403, 'reserved_type', 'type'],
+    ['no type of ours', { type: 'nonsense', payload: {} }, 422, 'unknown_event_type', 'type'],
+    [
+      'the second of two',
+      { events: [note('x'), { type: 'nonsense', payload: {} }] },
+      422,
+      'unknown_event_type',
+      'events.1.type',
+    ],
+    ['an id that is none', { ...note('x'), id: 'mine' }, 422, 'invalid', 'id'],
+  ])('%s is refused, and nothing is stored', async (_name, body, status, code, path) => {
+    const before = (await rest('GET', '/events?limit=1')).body.data[0].position;
+    const answer = await rest('POST', '/events', body);
+    expect(answer).toMatchObject({ status, body: { code } });
+    expect(answer.body.errors[0].path).toBe(path);
+    expect((await rest('GET', '/events?limit=1')).body.data[0].position).toBe(before);
+  });
+
+  test.each([
+    ['cursor=forged', 400, 'bad_cursor'],
+    ['types=nonsense', 422, 'unknown_event_type'],
+    ['type=nonsense.x', 422, 'unknown_event_type'],
+    ['source=nobody', 422, 'invalid'],
+  ])('GET /events?%s is %i %s', async (search, status, code) => {
+    expect(await rest('GET', `/events?${search}`)).toMatchObject({ status, body: { code } });
+  });
+
+  test('SurrealQL inside an id is only an id', async () => {
+    for (const id of ["x'; REMOVE TABLE commit; --", 'commit:1', '⟨x⟩', '`x`', '$auth', '(1+1)']) {
+      expect((await rest('GET', `/events/${encodeURIComponent(id)}`)).status).toBe(404);
+      expect((await rest('GET', `/runs/${encodeURIComponent(id)}`)).status).toBe(404);
+      expect((await rest('GET', `/webhooks/${encodeURIComponent(id)}`)).status).toBe(404);
+      expect((await rest('GET', `/hooks/${encodeURIComponent(id)}`)).status).toBe(404);
+    }
+    expect((await rest('GET', '/events?limit=1')).body.data).toHaveLength(1);
+  });
+
+  test('a catastrophic expression answers, and 50,000 terms are refused', async () => {
+    const matches = (pattern: string) =>
+      rest('POST', '/events/query', { type: 'custom.*', filter: { title: { matches: pattern } } });
+    await rest('POST', '/events', note('a'.repeat(50_000)));
+    expect((await matches('^(a+)+$')).status).toBe(200);
+    const filter = Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [`f${i}`, 1]));
+    expect(await rest('POST', '/events/query', { type: 'custom.*', filter })).toMatchObject({ status: 422 });
+  });
+
+  test('issues of a lone filter have the paths that were given', async () => {
+    const answer = await rest('POST', '/events/query', { type: 'custom.*', when: 'event.payload.(' });
+    expect(answer).toMatchObject({ status: 422, body: { errors: [{ path: 'when' }] } });
+  });
+
+  test('the catalogue lists every type with its schema', async () => {
+    const { body } = await rest('GET', '/event-types');
+    expect(body.data.length).toBeGreaterThan(40);
+    for (const entry of body.data) expect(entry.schema).toMatchObject({ type: 'object' });
+  });
+});
+
+describe('webhooks and their deliveries', () => {
+  test('from creation to the run of the very next event', async () => {
+    const input = {
+      name: 'notes',
+      url: 'http://127.0.0.1:9/hook',
+      filters: [{ event_type: 'custom.delivery' }],
+      auth: { type: 'bearer', token: 'tok_secret_1234' },
+    };
+    const created = await rest('POST', '/webhooks', input, { 'idempotency-key': 'hook-1' });
+    expect(created).toMatchObject({
+      status: 201,
+      body: {
+        name: 'notes',
+        status: 'active',
+        secret: expect.stringMatching(/^whsec_/),
+        worlds: ['default'],
+      },
+    });
+    const { id, secret } = created.body;
+
+    const repeated = await rest('POST', '/webhooks', input, { 'idempotency-key': 'hook-1' });
+    expect(repeated).toMatchObject({ status: 201, body: { id, secret: null } });
+
+    const [event] = (await rest('POST', '/events', { type: 'custom.delivery', payload: {} })).body.data;
+    const deliveries = await rest('GET', `/webhooks/${id}/deliveries`);
+    expect(deliveries.body.data).toMatchObject([
+      { event_id: event.id, state: 'pending', target: `webhook:${id}`, attempt_count: 0 },
+    ]);
+    const run = await rest('GET', `/runs/${deliveries.body.data[0].id}`);
+    expect(run).toMatchObject({ status: 200, body: { attempts: [], definition: { url: input.url } } });
+    expect(await rest('POST', `/runs/${run.body.id}/replay`)).toMatchObject({
+      status: 409,
+      body: { code: 'conflict' },
+    });
+
+    const shown = [
+      await rest('GET', `/webhooks/${id}`),
+      await rest('GET', '/webhooks'),
+      run,
+      await rest('GET', '/events?limit=1000'),
+    ];
+    for (const { body } of shown) {
+      expect(JSON.stringify(body)).not.toContain(secret.slice(6, -4));
+      expect(JSON.stringify(body)).not.toContain('tok_secret');
+    }
+    expect((await rest('GET', `/webhooks/${id}`, undefined, { 'x-crucible-world': 'work' })).status).toBe(
+      404,
+    );
+    expect((await rest('DELETE', `/webhooks/${id}`)).status).toBe(204);
+    expect((await rest('GET', `/webhooks/${id}`)).status).toBe(404);
+  });
+
+  test.each([
+    'http://10.0.0.1/',
+    'http://169.254.169.254/latest',
+    'ftp://example.org/',
+    'http://user:pass@example.org/',
+    'http://[::ffff:10.0.0.1]/',
+    'http://167772161/',
+  ])('%s is not taken as a target', async (url) => {
+    const answer = await rest('POST', '/webhooks', { url, filters: [{ event_type: '*' }] });
+    expect(answer.status).toBe(422);
+    expect(['egress_denied', 'invalid']).toContain(answer.body.code);
+  });
+});
+
+describe('hooks', () => {
+  const hook = {
+    name: 'notify-important',
+    trigger: { events: [{ event_type: 'custom.important' }] },
+    action: { type: 'http', method: 'POST', url: 'http://127.0.0.1:9/' },
+  };
+
+  test('their life, by REST', async () => {
+    expect(await rest('POST', '/hooks', hook)).toMatchObject({
+      status: 201,
+      body: {
+        id: 'notify-important',
+        enabled: true,
+        file: null,
+        definition: { worlds: ['default'], trigger: { timing: 'post' } },
+      },
+    });
+    expect(await rest('POST', '/hooks', hook)).toMatchObject({
+      status: 409,
+      body: { code: 'already_exists' },
+    });
+    await rest('POST', '/events', { type: 'custom.important', payload: {} });
+    expect((await rest('GET', '/hooks/notify-important/runs?state=pending')).body.data).toHaveLength(1);
+    expect((await rest('POST', '/hooks/notify-important/disable')).body).toMatchObject({ enabled: false });
+    await rest('POST', '/events', { type: 'custom.important', payload: {} });
+    expect((await rest('GET', '/hooks/notify-important/runs')).body.data).toMatchObject([
+      { state: 'skipped', reason: 'disabled' },
+      { state: 'pending' },
+    ]);
+    expect(
+      (await rest('PUT', '/hooks/notify-important', { ...hook, description: 'new' })).body,
+    ).toMatchObject({ definition: { description: 'new' } });
+    expect((await rest('DELETE', '/hooks/notify-important')).status).toBe(204);
+    expect((await rest('GET', '/hooks/notify-important')).status).toBe(404);
+  });
+
+  test('everything that is wrong is said at once', async () => {
+    const answer = await rest('POST', '/hooks', {
+      name: 'Bad Name',
+      trigger: { events: [{ event_type: 'nonsense.x' }] },
+      action: { type: 'http' },
+      colour: 'red',
+    });
+    expect(answer).toMatchObject({ status: 422, body: { code: 'invalid' } });
+    const paths = answer.body.errors.map((issue: { path: string }) => issue.path);
+    for (const path of ['name', 'trigger.events.0', 'action', 'colour'])
+      expect(paths.some((one: string) => one.startsWith(path))).toBe(true);
+  });
+
+  test('a file is checked without being registered, with lines', async () => {
+    const text =
+      '---\nname: x\ntrigger:\n  evnts: []\naction: { type: http, url: "http://127.0.0.1/" }\n---\n';
+    const answer = await rest('POST', '/hooks/validate', { text, file: 'x.md' });
+    expect(answer).toMatchObject({ status: 200, body: { valid: false } });
+    expect(answer.body.errors.some((issue: { line?: number }) => issue.line === 4)).toBe(true);
+    expect((await rest('POST', '/hooks/validate', { definition: hook })).body).toEqual({
+      valid: true,
+      errors: [],
+    });
+  });
+});
+
+describe('the typed client', () => {
+  test('sees the same events and the same errors', async () => {
+    const { data } = await api.client.events.publish.mutate(note('by client'), {
+      context: callHeaders({ idempotencyKey: 'client-1' }),
+    });
+    const id = data[0]?.id ?? '';
+    expect(await api.client.events.get.query({ id })).toMatchObject({ payload: { title: 'by client' } });
+    const error = await api.client.events.publish
+      .mutate({ type: 'memory.created', payload: {} })
+      .catch((thrown: unknown) => apiErrorOf(thrown));
+    expect(error).toMatchObject({ code: 'reserved_type' });
+  });
+});
