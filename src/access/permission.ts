@@ -1,5 +1,5 @@
 /** What can be acted on. */
-const RESOURCES = [
+export const RESOURCES = [
   'memory',
   'graph',
   'agent',
@@ -13,7 +13,7 @@ const RESOURCES = [
 ] as const;
 type Resource = (typeof RESOURCES)[number];
 
-const ACTIONS = ['read', 'write', 'delete', 'execute'] as const;
+export const ACTIONS = ['read', 'write', 'delete', 'execute'] as const;
 type Action = (typeof ACTIONS)[number];
 
 /** `hook:bypass` skips pre hooks; `hook:shell` registers hooks that run programs of the machine. */
