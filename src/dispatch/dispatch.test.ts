@@ -423,6 +423,11 @@ describe('the ledger', () => {
     expect((await dispatch.runs.ofEvent(second.position)).map((run) => run.state)).toEqual(['succeeded']);
   });
 
+  it('gives the longest page that may be asked for', async () => {
+    await dispatch.publish();
+    expect(await dispatch.runs.list('hook:h', { limit: 1_000 })).toMatchObject({ data: [{}], next_cursor: null });
+  });
+
   it('refuses a cursor that is not its own, an unknown run, and the replay of one that has not ended', async () => {
     await expect(dispatch.runs.list('hook:h', { limit: 2, cursor: 'nonsense' })).rejects.toMatchObject({
       code: 'bad_cursor',

@@ -8,6 +8,9 @@ import type { RunService } from './run-service.ts';
 import { isFinal } from './states.ts';
 import { attemptFrom, runFrom } from './rows.ts';
 
+/** Of one read by index. */
+const MAX_READ = 1_000;
+
 const CURSOR = /^r1\.(\d{1,15})$/;
 
 /** Newest first by `newest`, which is unique within a target: the cursor is the last one shown. */
@@ -65,13 +68,14 @@ export const createRunService = (deps: {
           ? { index: 'run_target', equals: [target] }
           : { index: 'run_target_state', equals: [target, state] }),
         ...(after !== undefined && { after }),
-        limit: limit + 1,
+        // One more tells whether there is a next page; past the most that a read gives, a full page says so.
+        limit: Math.min(limit + 1, MAX_READ),
       });
       const data = rows.slice(0, limit).map(runFrom);
       const last = data.at(-1);
       return {
         data,
-        next_cursor: rows.length > limit && last !== undefined ? `r1.${last.event_position}` : null,
+        next_cursor: rows.length > Math.min(limit, MAX_READ - 1) && last !== undefined ? `r1.${last.event_position}` : null,
       };
     },
 
