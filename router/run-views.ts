@@ -2,6 +2,8 @@ import { z } from 'zod';
 import type { RunDetail } from '../src/dispatch/run-service.ts';
 import type { Attempt, Run } from '../src/dispatch/run.ts';
 import { jsonObjectSchema, nextCursorSchema, runStateSchema, timeSchema } from './schemas.ts';
+import { temporalUrl } from './temporal-url.ts';
+import type { TemporalUi } from './temporal-url.ts';
 import { isoTime, isoTimeOrNull } from './time.ts';
 
 const runFields = {
@@ -50,6 +52,10 @@ export const attemptSchema = z
 export const runDetailSchema = z
   .object({
     ...runFields,
+    temporal_url: z
+      .string()
+      .nullable()
+      .meta({ description: "The workflow's page in the Temporal UI, where one is known." }),
     attempts: z.array(attemptSchema),
     definition: jsonObjectSchema.meta({ description: 'The definition as it was when the event matched.' }),
   })
@@ -92,8 +98,12 @@ const attemptView = (attempt: Attempt): z.input<typeof attemptSchema> => ({
   detail: attempt.detail,
 });
 
-export const runDetailView = (detail: RunDetail): z.input<typeof runDetailSchema> => ({
+export const runDetailView = (
+  detail: RunDetail,
+  ui: TemporalUi | undefined,
+): z.input<typeof runDetailSchema> => ({
   ...runView(detail.run),
+  temporal_url: temporalUrl(ui, detail.run),
   attempts: detail.attempts.map(attemptView),
   definition: detail.definition,
 });

@@ -1,6 +1,7 @@
 import type { HookService } from '../hooks/service.ts';
 import type { EventService } from '../src/log/event-service.ts';
 import type { RunService } from '../src/dispatch/run-service.ts';
+import type { TemporalUi } from './temporal-url.ts';
 import type { WebhookService } from '../src/webhooks/webhook.ts';
 
 /** One entry of the catalogue, as `GET /event-types` shows it. */
@@ -22,6 +23,8 @@ export interface Services {
   readonly runs: RunService;
   /** The catalogue in the order of its page; constant while the process runs. */
   readonly eventTypes: () => readonly EventTypeEntry[];
+  /** Where people look at workflows; absent: no links. */
+  readonly temporalUi?: TemporalUi | undefined;
   /** The product's, for the OpenAPI document. */
   readonly version: string;
 }

@@ -341,6 +341,16 @@ describe('answers', () => {
     expect(JSON.stringify(answer.body)).not.toMatch(/claim_token|never shown|sweep_at|newest/);
   });
 
+  test('a run has a link to its workflow, where the page is known', async () => {
+    await using linked = await startServer({
+      services: { temporalUi: { url: 'http://127.0.0.1:8233/', namespace: 'default' } },
+    });
+    expect((await linked.ask('GET', `/api/v1/runs/${sampleRun.id}`)).body['temporal_url']).toBe(
+      'http://127.0.0.1:8233/namespaces/default/workflows/webhook%3Awhk_1%3Aevt_1',
+    );
+    expect((await server.ask('GET', `/api/v1/runs/${sampleRun.id}`)).body['temporal_url']).toBeNull();
+  });
+
   test('replay: 202 and the next generation', async () => {
     expect(await server.ask('POST', `/api/v1/runs/${sampleRun.id}/replay`)).toMatchObject({
       status: 202,
