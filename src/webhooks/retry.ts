@@ -23,11 +23,11 @@ const DEFAULT_DELAYS_MS = [
 const JITTER = 0.1;
 
 /** For a backoff of the user's own, where nothing else is said. */
-export const BACKOFF_DEFAULTS = { max_attempts: 5, initial_ms: 2 * SECOND, max_ms: 24 * HOUR } as const;
+const BACKOFF_DEFAULTS = { max_attempts: 5, initial_ms: 2 * SECOND, max_ms: 24 * HOUR } as const;
 const QUICK = { max_attempts: 5, initial_ms: 2 * SECOND, max_ms: 16 * SECOND } as const;
 
 /** Reading the row and the timers of the HTTP client need a moment of the attempt's time besides the request, ms. */
-export const ATTEMPT_MARGIN_MS = 2_000;
+const ATTEMPT_MARGIN_MS = 2_000;
 
 /**
  * What a webhook's `retry` and `timeout_ms` come to. Pure. The attempt may take a little longer than the request, so

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 
 /** Signing secrets of Standard Webhooks 1.0: `whsec_` and the base64 of 24 to 64 random bytes. */
-export const SIGNING_SECRET_PREFIX = 'whsec_';
-export const SIGNING_SECRET_MIN_BYTES = 24;
-export const SIGNING_SECRET_MAX_BYTES = 64;
+const SIGNING_SECRET_PREFIX = 'whsec_';
+const SIGNING_SECRET_MIN_BYTES = 24;
+const SIGNING_SECRET_MAX_BYTES = 64;
 
 const NEW_SECRET_BYTES = 32;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
