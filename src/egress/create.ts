@@ -7,6 +7,7 @@ import { aborted, badRequest, denied } from './failures.ts';
 import { createExchange } from './exchange.ts';
 import { createGuard } from './guard.ts';
 import type { Judged } from './guard.ts';
+import { createPlaces } from './places.ts';
 import { prepareRequest } from './request.ts';
 import { sharing, systemResolve } from './resolve.ts';
 import type { Resolve } from './resolve.ts';
@@ -16,7 +17,7 @@ export interface EgressDeps {
   readonly logger: Logger;
   /** Default: the system's resolver. */
   readonly resolve?: Resolve;
-  /** At most this many connections to one origin; further requests wait, within their own deadline. Default 64. */
+  /** At most this many requests, and connections, to one origin; further ones wait, within their own deadline. Default 64. */
   readonly connectionsPerOrigin?: number;
   /** For resolving, connecting and TLS together, ms. Default 10,000. */
   readonly connectTimeoutMs?: number;
@@ -42,12 +43,14 @@ export const createEgress = (deps: EgressDeps): Egress => {
   const { logger } = deps;
   const monotonicMs = deps.monotonicMs ?? ((): number => performance.now());
   const underWay = new Set<(reason: string) => void>();
+  const connectionsPerOrigin = deps.connectionsPerOrigin ?? 64;
+  const places = createPlaces(connectionsPerOrigin);
   let closed = false;
 
   const agent = new Agent({
     allowH2: false,
     pipelining: 1,
-    connections: deps.connectionsPerOrigin ?? 64,
+    connections: connectionsPerOrigin,
     keepAliveTimeout: deps.keepAliveMs ?? 4_000,
     maxHeaderSize: MAX_RESPONSE_HEADER_BYTES,
     // One deadline rules each exchange (exchange.ts); undici's own would only answer differently.
@@ -87,24 +90,27 @@ export const createEgress = (deps: EgressDeps): Egress => {
       const onAbort = (): void => cancel('the request was called off');
       request.signal?.addEventListener('abort', onAbort, { once: true });
       underWay.add(cancel);
-      try {
-        agent.dispatch(
-          {
-            origin: url.origin,
-            path: `${url.pathname}${url.search}`,
-            method: prepared.method,
-            headers: prepared.headers,
-            body: prepared.body,
-          },
-          exchange.handler,
-        );
-      } catch (error) {
-        // undici throws at once for what it will not send; everything later comes through the handler.
-        exchange.cancel(badRequest('the request could not be sent as it is', error));
-      }
+      const place = places.take(url.origin, () => {
+        try {
+          agent.dispatch(
+            {
+              origin: url.origin,
+              path: `${url.pathname}${url.search}`,
+              method: prepared.method,
+              headers: prepared.headers,
+              body: prepared.body,
+            },
+            exchange.handler,
+          );
+        } catch (error) {
+          // undici throws at once for what it will not send; everything later comes through the handler.
+          exchange.cancel(badRequest('the request could not be sent as it is', error));
+        }
+      });
       try {
         return await exchange.response;
       } finally {
+        place.leave();
         underWay.delete(cancel);
         request.signal?.removeEventListener('abort', onAbort);
       }
