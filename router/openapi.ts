@@ -90,6 +90,19 @@ type Mutable = { [key: string]: JsonValue };
 const asObject = (value: JsonValue | undefined): Mutable =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Mutable) : {};
 
+/** Whether a field may be left out. The generator tries `undefined` instead, which an exact optional refuses. */
+const mayBeAbsent = (field: z.core.$ZodType | undefined): boolean => {
+  if (field === undefined) return false;
+  const { _zod: core } = field;
+  return core.optin !== undefined;
+};
+
+const withRequired = (parameter: JsonValue, route: Route): JsonValue => {
+  const given = asObject(parameter);
+  const field = route.input.shape[String(given['name'])];
+  return { ...given, required: given['in'] === 'path' || !mayBeAbsent(field) };
+};
+
 /**
  * What the generator does not know: which status a good answer has, our problems, our headers, and that an object with a
  * refinement is as strict as one without (it rebuilds those from their shape).
@@ -105,7 +118,10 @@ const finish = (operation: Mutable, route: Route): void => {
     operation['security'] = [];
     return;
   }
-  const given = Array.isArray(operation['parameters']) ? operation['parameters'] : [];
+  const parameters: readonly JsonValue[] = Array.isArray(operation['parameters'])
+    ? operation['parameters']
+    : [];
+  const given = parameters.map((parameter) => withRequired(parameter, route));
   const headers = [
     HEADERS.world,
     ...(route.method === 'GET' ? [] : [HEADERS.correlation, HEADERS.causation]),
@@ -118,8 +134,11 @@ const finish = (operation: Mutable, route: Route): void => {
   const json = asObject(asObject(asObject(operation['requestBody'])['content'])['application/json']);
   const { catchall } = route.input.def;
   const strict = catchall instanceof z.ZodNever;
-  if (strict && json['schema'] !== undefined)
-    json['schema'] = { ...asObject(json['schema']), additionalProperties: false };
+  if (json['schema'] === undefined) return;
+  const schema: Mutable = { ...asObject(json['schema']), ...(strict ? { additionalProperties: false } : {}) };
+  json['schema'] = schema;
+  // No body is an empty object.
+  asObject(operation['requestBody'])['required'] = schema['required'] !== undefined;
 };
 
 /** The OpenAPI 3.0.3 document of everything the router serves over REST. */

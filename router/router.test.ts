@@ -6,8 +6,13 @@ import { fakeServices } from './testing/fake-services.ts';
 
 interface Operation {
   readonly responses: Record<string, unknown>;
-  readonly parameters?: readonly { readonly name: string; readonly schema?: Record<string, unknown> }[];
+  readonly parameters?: readonly {
+    readonly name: string;
+    readonly required: boolean;
+    readonly schema?: Record<string, unknown>;
+  }[];
   readonly requestBody?: {
+    readonly required: boolean;
     readonly content: {
       readonly 'application/json': {
         readonly schema: { readonly properties?: Record<string, Record<string, unknown>> };
@@ -97,5 +102,17 @@ describe('the OpenAPI document', () => {
     expect(body('/events')).toMatchObject({ additionalProperties: false });
     expect(body('/webhooks')).toMatchObject({ additionalProperties: false });
     expect(body('/hooks/validate')).toMatchObject({ additionalProperties: false });
+  });
+
+  test('says what must be given, and nothing more', () => {
+    const required = (path: string): readonly (string | undefined)[] =>
+      (document.paths[path]?.['get']?.parameters ?? []).filter((one) => one.required).map((one) => one.name);
+    expect(required('/events')).toEqual([]);
+    expect(required('/events/{id}/trace')).toEqual(['id']);
+    expect(document.paths['/events/query']?.['post']?.requestBody?.required).toBe(false);
+    expect(document.paths['/webhooks']?.['post']?.requestBody).toMatchObject({
+      required: true,
+      content: { 'application/json': { schema: { required: ['url', 'filters'] } } },
+    });
   });
 });

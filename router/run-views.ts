@@ -2,8 +2,6 @@ import { z } from 'zod';
 import type { RunDetail } from '../src/dispatch/run-service.ts';
 import type { Attempt, Run } from '../src/dispatch/run.ts';
 import { jsonObjectSchema, nextCursorSchema, runStateSchema, timeSchema } from './schemas.ts';
-import { temporalUrl } from './temporal-url.ts';
-import type { TemporalUi } from './temporal-url.ts';
 import { isoTime, isoTimeOrNull } from './time.ts';
 
 const runFields = {
@@ -52,10 +50,10 @@ export const attemptSchema = z
 export const runDetailSchema = z
   .object({
     ...runFields,
-    temporal_url: z
-      .string()
-      .nullable()
-      .meta({ description: "The workflow's page in the Temporal UI, where one is known." }),
+    temporal_url: z.string().nullable().meta({
+      description:
+        'Where the Temporal UI shows the workflow; null where no UI is known, or nothing was started.',
+    }),
     attempts: z.array(attemptSchema),
     definition: jsonObjectSchema.meta({ description: 'The definition as it was when the event matched.' }),
   })
@@ -100,10 +98,10 @@ const attemptView = (attempt: Attempt): z.input<typeof attemptSchema> => ({
 
 export const runDetailView = (
   detail: RunDetail,
-  ui: TemporalUi | undefined,
+  workflowUrl: string | undefined,
 ): z.input<typeof runDetailSchema> => ({
   ...runView(detail.run),
-  temporal_url: temporalUrl(ui, detail.run),
+  temporal_url: workflowUrl ?? null,
   attempts: detail.attempts.map(attemptView),
   definition: detail.definition,
 });

@@ -8,7 +8,7 @@ import { assertVisible } from './visible.ts';
 const runId = idSchema('run_01932f6e-7c1a-7d3e-8f00-1234567890ab', "The run's id.");
 
 /** Runs of every kind: what a hook, webhook or flow did about an event. */
-export const createRunsRouter = (services: Pick<Services, 'runs' | 'temporalUi'>) =>
+export const createRunsRouter = (services: Pick<Services, 'runs' | 'workflowUrl'>) =>
   createTrpcRouter({
     get: requires('event:read')
       .meta(
@@ -24,7 +24,7 @@ export const createRunsRouter = (services: Pick<Services, 'runs' | 'temporalUi'>
       .query(async ({ input, ctx }) => {
         const detail = await services.runs.get(input.id);
         assertVisible(ctx.caller, [detail.run.world], 'run', input.id);
-        return runDetailView(detail, services.temporalUi);
+        return runDetailView(detail, services.workflowUrl(detail.run));
       }),
 
     replay: requires('event:write')

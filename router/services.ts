@@ -1,11 +1,11 @@
 import type { HookService } from '../hooks/service.ts';
 import type { EventService } from '../src/log/event-service.ts';
+import type { Run } from '../src/dispatch/run.ts';
 import type { RunService } from '../src/dispatch/run-service.ts';
-import type { TemporalUi } from './temporal-url.ts';
 import type { WebhookService } from '../src/webhooks/webhook.ts';
 
 /** One entry of the catalogue, as `GET /event-types` shows it. */
-interface EventTypeEntry {
+export interface EventTypeEntry {
   readonly type: string;
   readonly version: string;
   readonly description: string;
@@ -23,8 +23,8 @@ export interface Services {
   readonly runs: RunService;
   /** The catalogue in the order of its page; constant while the process runs. */
   readonly eventTypes: () => readonly EventTypeEntry[];
-  /** Where people look at workflows; absent: no links. */
-  readonly temporalUi?: TemporalUi | undefined;
+  /** Where the Temporal UI shows a run's workflow; undefined where there is none to show. */
+  readonly workflowUrl: (run: Pick<Run, 'workflow_id' | 'temporal_run_id'>) => string | undefined;
   /** The product's, for the OpenAPI document. */
   readonly version: string;
 }

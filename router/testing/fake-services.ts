@@ -149,6 +149,7 @@ export const fakeServices = (
     (isSeen(scope) ? hooks.get(id) : undefined) ?? missing('hook');
   const services: Services = {
     version: '1.2.3',
+    workflowUrl: ({ workflow_id: id }) => (id === null ? undefined : `http://ui.test/${id}`),
     eventTypes: () => [
       { type: 'memory.created', version: '1.0.0', description: 'x', schema: { type: 'object' }, example: {} },
     ],

@@ -341,14 +341,11 @@ describe('answers', () => {
     expect(JSON.stringify(answer.body)).not.toMatch(/claim_token|never shown|sweep_at|newest/);
   });
 
-  test('a run has a link to its workflow, where the page is known', async () => {
-    await using linked = await startServer({
-      services: { temporalUi: { url: 'http://127.0.0.1:8233/', namespace: 'default' } },
-    });
-    expect((await linked.ask('GET', `/api/v1/runs/${sampleRun.id}`)).body['temporal_url']).toBe(
-      'http://127.0.0.1:8233/namespaces/default/workflows/webhook%3Awhk_1%3Aevt_1',
-    );
-    expect((await server.ask('GET', `/api/v1/runs/${sampleRun.id}`)).body['temporal_url']).toBeNull();
+  test('a run has a link to its workflow, where there is one', async () => {
+    const linked = await server.ask('GET', `/api/v1/runs/${sampleRun.id}`);
+    expect(linked.body['temporal_url']).toBe('http://ui.test/webhook:whk_1:evt_1');
+    await using unlinked = await startServer({ services: { workflowUrl: () => undefined } });
+    expect((await unlinked.ask('GET', `/api/v1/runs/${sampleRun.id}`)).body['temporal_url']).toBeNull();
   });
 
   test('replay: 202 and the next generation', async () => {

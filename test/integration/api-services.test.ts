@@ -88,6 +88,7 @@ const start = async (dir: string) => {
         schema: catalogue.jsonSchema(type) ?? {},
         example,
       })),
+    workflowUrl: () => undefined,
     version: '1.2.3',
   };
   const http = createHttpServer({
