@@ -42,7 +42,7 @@ const collect = async (
   eventIds: ReadonlySet<string>,
 ): Promise<readonly Run[]> => {
   const runs: Run[] = [];
-  for (let cursor: string | undefined; ; ) {
+  for (let cursor: string | undefined; ;) {
     const page = await read(cursor);
     const ours = page.data.filter((run) => eventIds.has(run.event_id));
     runs.push(...ours);
@@ -55,7 +55,9 @@ const collect = async (
 const runsOf = async (client: CrucibleClient, reactions: Reactions, eventIds: ReadonlySet<string>) => {
   const page = (cursor: string | undefined) => ({ limit: 500, ...(cursor !== undefined && { cursor }) });
   const [tagged = [], posted = []] = await Promise.all(
-    reactions.hooks.map((id) => collect((cursor) => client.hooks.runs.query({ id, ...page(cursor) }), eventIds)),
+    reactions.hooks.map((id) =>
+      collect((cursor) => client.hooks.runs.query({ id, ...page(cursor) }), eventIds),
+    ),
   );
   const delivered = await collect(
     (cursor) => client.webhooks.deliveries.query({ id: reactions.webhook, ...page(cursor) }),
@@ -86,18 +88,32 @@ const verified = (sink: Sink, secret: string): number =>
   }).length;
 
 const row = (what: string, runs: readonly Run[]): readonly string[] => {
-  const waits = runs.map(({ created_at: from, started_at: to }) => (to === null ? Number.NaN : Date.parse(to) - Date.parse(from)));
-  const wholes = runs.map(({ created_at: from, finished_at: to }) => (to === null ? Number.NaN : Date.parse(to) - Date.parse(from)));
+  const waits = runs.map(({ created_at: from, started_at: to }) =>
+    to === null ? Number.NaN : Date.parse(to) - Date.parse(from),
+  );
+  const wholes = runs.map(({ created_at: from, finished_at: to }) =>
+    to === null ? Number.NaN : Date.parse(to) - Date.parse(from),
+  );
   const succeeded = runs.filter(({ state }) => state === 'succeeded').length;
-  return [what, `${runs.length}`, `${succeeded}`, percentile(waits, 0.5), percentile(wholes, 0.5), percentile(wholes, 0.99)];
+  return [
+    what,
+    `${runs.length}`,
+    `${succeeded}`,
+    percentile(waits, 0.5),
+    percentile(wholes, 0.5),
+    percentile(wholes, 0.99),
+  ];
 };
 
 const main = async (): Promise<void> => {
   const dir = resolve(process.argv[2] ?? EXAMPLE_NOTES);
   const notes = await readNotes(dir);
-  if (notes.length === 0) throw new Error(`There is no Markdown file under ${dir}: give a directory that has some.`);
+  if (notes.length === 0)
+    throw new Error(`There is no Markdown file under ${dir}: give a directory that has some.`);
   await using server = await demoServer(process.env);
-  console.log(`${server.fresh ? 'Started' : 'Using the running'} server at ${server.url}; ${notes.length} notes from ${dir}`);
+  console.log(
+    `${server.fresh ? 'Started' : 'Using the running'} server at ${server.url}; ${notes.length} notes from ${dir}`,
+  );
   await using sink = await startSink();
   const client = createClient(server);
   const reactions = await react(client, sink.url);
@@ -112,13 +128,28 @@ const main = async (): Promise<void> => {
     console.log(
       table([
         ['', 'count', 'succeeded', 'started after (p50)', 'ended after (p50)', '(p99)'],
-        ['events published', `${published.length}`, `${eventIds.size}`, '', percentile(published.map(({ ackMs }) => ackMs), 0.5), percentile(published.map(({ ackMs }) => ackMs), 0.99)],
+        [
+          'events published',
+          `${published.length}`,
+          `${eventIds.size}`,
+          '',
+          percentile(
+            published.map(({ ackMs }) => ackMs),
+            0.5,
+          ),
+          percentile(
+            published.map(({ ackMs }) => ackMs),
+            0.99,
+          ),
+        ],
         row('runs: suggest tags (script)', runs.tagged),
         row('runs: post important (http)', runs.posted),
         row('deliveries (signed webhook)', runs.delivered),
       ]),
     );
-    console.log(`\nThe receiver took ${sink.received.length} requests; ${verified(sink, reactions.secret)} signatures verified.`);
+    console.log(
+      `\nThe receiver took ${sink.received.length} requests; ${verified(sink, reactions.secret)} signatures verified.`,
+    );
     console.log('One of each in the Temporal UI:');
     for (const [what, [run]] of Object.entries(runs)) {
       if (run === undefined) continue;
@@ -139,6 +170,10 @@ try {
   await main();
 } catch (error) {
   const api = apiErrorOf(error);
-  console.error(api === undefined ? `\n${error instanceof Error ? error.message : String(error)}` : `\n${api.code}: ${api.message}${api.hint === undefined ? '' : `\n${api.hint}`}`);
+  console.error(
+    api === undefined
+      ? `\n${error instanceof Error ? error.message : String(error)}`
+      : `\n${api.code}: ${api.message}${api.hint === undefined ? '' : `\n${api.hint}`}`,
+  );
   process.exitCode = 1;
 }

@@ -22,7 +22,9 @@ const definitions = async (sinkUrl: string) => [
   {
     name: 'demo-post-important',
     description: 'Posts notes that are tagged #important to a receiver',
-    trigger: { events: [{ event_type: 'custom.note.imported', filter: { tags: { contains: '#important' } } }] },
+    trigger: {
+      events: [{ event_type: 'custom.note.imported', filter: { tags: { contains: '#important' } } }],
+    },
     action: {
       type: 'http',
       method: 'POST',
@@ -49,6 +51,8 @@ export const react = async (client: CrucibleClient, sinkUrl: string): Promise<Re
     name: 'demo',
     filters: [{ event_type: 'custom.note.imported' }],
   });
+  // A repeated request (one with an idempotency key) is not told the secret again; this one is new.
+  if (secret === null) throw new Error('the server did not tell the secret of a new webhook');
   return {
     hooks,
     webhook: id,

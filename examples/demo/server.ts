@@ -36,7 +36,9 @@ export const demoServer = async (env: NodeJS.ProcessEnv): Promise<DemoServer> =>
   if (await isUp(url)) {
     const key = keyOf(env);
     if (key === undefined) {
-      throw new Error(`A server runs at ${url}, but its key is not known here: set CRUCIBLE_API_KEY or CRUCIBLE_DATA_DIR.`);
+      throw new Error(
+        `A server runs at ${url}, but its key is not known here: set CRUCIBLE_API_KEY or CRUCIBLE_DATA_DIR.`,
+      );
     }
     return { url, key, fresh: false, [Symbol.asyncDispose]: async () => undefined };
   }

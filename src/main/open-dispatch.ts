@@ -1,0 +1,75 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { createAttemptActivities } from '../../activities/attempt.ts';
+import { createAttempts } from '../dispatch/attempts.ts';
+import type { Policies } from '../dispatch/policies.ts';
+import { createStarter, type Starter } from '../dispatch/starter.ts';
+import { createSweeper } from '../dispatch/sweeper.ts';
+import type { BuildEvent } from '../dispatch/terminal-event.ts';
+import { systemClock as clock } from '../kernel/clock.ts';
+import type { Log } from '../log/log.ts';
+import { openTemporal, type Temporal } from '../temporal/temporal.ts';
+import type { Closers } from './closers.ts';
+import type { CrucibleDeps } from './crucible.ts';
+import { pathsOf } from './paths.ts';
+import { startTicker } from './ticker.ts';
+
+const SWEEP_EVERY_MS = 1_000;
+
+/** The worker that executes runs, the starter that starts them and the sweeper that heals what was left behind. */
+export const openDispatch = (
+  { config, logger: root }: Pick<CrucibleDeps, 'config' | 'logger'>,
+  {
+    log,
+    policies,
+    buildEvent,
+  }: { readonly log: Log; readonly policies: Policies; readonly buildEvent: BuildEvent },
+  closers: Closers,
+): { readonly temporal: Temporal; readonly starter: Starter } => {
+  const logger = (component: string) => root.child({ component });
+  const attempts = createAttempts({
+    log,
+    policies,
+    buildEvent,
+    clock,
+    random: Math.random,
+    logger: logger('attempts'),
+    sleep: (delayMs, signal) => delay(delayMs, undefined, { signal }),
+  });
+  const temporal = openTemporal({
+    address: config.temporal.address ?? `127.0.0.1:${config.temporal.port}`,
+    namespace: config.temporal.namespace,
+    activities: createAttemptActivities(attempts),
+    cacheDir: pathsOf(config.dataDir).temporal,
+    clock,
+    logger: logger('temporal'),
+  });
+  closers.add(() => temporal.close());
+
+  const starter = createStarter({
+    log,
+    workflows: temporal.starter,
+    policies,
+    clock,
+    logger: logger('starter'),
+    after: (delayMs, work) => {
+      const timer = setTimeout(work, delayMs);
+      return () => clearTimeout(timer);
+    },
+  });
+  log.onCommit(starter.committed);
+  closers.add(() => starter.stop());
+  // What an earlier process left pending; it waits in the lanes until Temporal is there.
+  starter.catchUp();
+
+  const sweeper = createSweeper({
+    log,
+    workflows: temporal.starter,
+    enqueue: starter.enqueue,
+    buildEvent,
+    clock,
+    logger: logger('sweeper'),
+  });
+  const ticker = startTicker('the sweeper', SWEEP_EVERY_MS, sweeper.tick, logger('sweeper'));
+  closers.add(() => ticker.stop());
+  return { temporal, starter };
+};

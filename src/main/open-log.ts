@@ -1,0 +1,49 @@
+import { HOOK_TABLE } from '../../hooks/registry/row.ts';
+import { loadTargets as loadHookTargets } from '../../hooks/registry/target.ts';
+import { createBus, type Bus } from '../bus/bus.ts';
+import { createTargetReactor } from '../dispatch/reactor.ts';
+import { ATTEMPT_TABLE, DEFINITION_TABLE, RUN_TABLE } from '../dispatch/run.ts';
+import { catalogue } from '../events/catalogue.ts';
+import { systemClock as clock } from '../kernel/clock.ts';
+import { newId } from '../kernel/ids.ts';
+import { createLog } from '../log/create-log.ts';
+import type { Log } from '../log/log.ts';
+import { openSurrealStore } from '../surreal/surreal-store.ts';
+import { WEBHOOK_TABLE } from '../webhooks/row.ts';
+import { loadTargets as loadWebhookTargets } from '../webhooks/targets.ts';
+import type { Closers } from './closers.ts';
+import type { CrucibleDeps } from './crucible.ts';
+
+const TABLES = [RUN_TABLE, ATTEMPT_TABLE, DEFINITION_TABLE, HOOK_TABLE, WEBHOOK_TABLE];
+
+/** The log on its store, with every registered target known to the matcher before the first append. */
+export const openLog = async (
+  { config, logger, onFatal }: Pick<CrucibleDeps, 'config' | 'logger' | 'onFatal'>,
+  closers: Closers,
+): Promise<{ readonly log: Log; readonly bus: Bus }> => {
+  const store = await openSurrealStore({
+    ...config.surreal,
+    tables: TABLES,
+    holder: newId('srv'),
+    logger: logger.child({ component: 'store' }),
+  });
+  closers.add(() => store.close());
+  const reactor = createTargetReactor({ clock, newId });
+  const log = await createLog({
+    store,
+    reactor,
+    clock,
+    logger: logger.child({ component: 'log' }),
+    upcast: catalogue.upcast,
+    onFatal,
+  });
+  closers.add(() => log.close());
+  reactor.load([
+    ...(await loadHookTargets(log.records, { catalogue, logger })),
+    ...(await loadWebhookTargets(log.records)),
+  ]);
+  const bus = createBus();
+  log.onCommit(({ events }) => bus.publish(events));
+  closers.add(() => bus.close());
+  return { log, bus };
+};

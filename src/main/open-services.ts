@@ -1,0 +1,72 @@
+import { createHookExecutor } from '../../activities/actions/index.ts';
+import { createHookService } from '../../hooks/registry/service.ts';
+import { createPolicies, type Policies } from '../dispatch/policies.ts';
+import { createRunService } from '../dispatch/runs.ts';
+import type { RunService } from '../dispatch/run-service.ts';
+import { createEgress } from '../egress/create.ts';
+import { catalogue } from '../events/catalogue.ts';
+import { systemClock as clock } from '../kernel/clock.ts';
+import { newId } from '../kernel/ids.ts';
+import { createEventService, type EventService } from '../log/event-service.ts';
+import type { Log } from '../log/log.ts';
+import { createSandbox } from '../sandbox/create.ts';
+import { createDeliveryExecutor } from '../webhooks/delivery.ts';
+import { createSecretBox } from '../webhooks/secret-box.ts';
+import { createWebhookService } from '../webhooks/service.ts';
+import type { WebhookService } from '../webhooks/webhook.ts';
+import type { Closers } from './closers.ts';
+import type { CrucibleDeps } from './crucible.ts';
+import { loadEncryptionKey } from './encryption-key.ts';
+import { pathsOf } from './paths.ts';
+import { systemOrigin } from './system-origin.ts';
+
+export interface OpenServices {
+  readonly events: EventService;
+  readonly hooks: ReturnType<typeof createHookService>;
+  readonly webhooks: WebhookService;
+  readonly runs: RunService;
+  /** What runs do, and by which policy. */
+  readonly policies: Policies;
+}
+
+/** The services over the log, the way out (egress) and the sandbox that they use, and the executors of runs. */
+export const openServices = (deps: CrucibleDeps, log: Log, closers: Closers): OpenServices => {
+  const { config, version } = deps;
+  const logger = (component: string) => deps.logger.child({ component });
+  const box = createSecretBox(loadEncryptionKey(config.encryptionKey, pathsOf(config.dataDir).encryptionKey));
+  const egress = createEgress({ policy: config.egress, logger: logger('egress') });
+  closers.add(() => egress.close());
+  const sandbox = createSandbox({ logger: logger('sandbox') });
+  closers.add(() => sandbox.close());
+
+  const events = createEventService({ log, catalogue, newId });
+  const policies = createPolicies(log.records, {
+    hook: createHookExecutor({
+      egress,
+      sandbox,
+      readSecret: deps.readSecret,
+      environment: deps.environment,
+      hookDirs: config.hookDirs,
+      emit: (input) => events.publish([input], {}),
+      clock,
+      version,
+    }),
+    webhook: createDeliveryExecutor({ log, egress, box, newId, clock, version, logger: logger('webhooks') }),
+  });
+  return {
+    events,
+    policies,
+    hooks: createHookService({
+      log,
+      catalogue,
+      sandbox,
+      egress,
+      clock,
+      newId,
+      systemOrigin: () => systemOrigin('hooks', newId),
+      directory: config.hookDirs[0] ?? config.dataDir,
+    }),
+    webhooks: createWebhookService({ log, egress, box, newId, clock }),
+    runs: createRunService({ log, policies, clock }),
+  };
+};
