@@ -44,6 +44,8 @@ export type PayloadOf<Type extends string> = Type extends KnownType
 /** The version of a custom type whose publisher names none. */
 export const CUSTOM_VERSION = '1.0.0';
 
+const MAX_SPELLINGS = 1_000;
+
 export interface Catalogue {
   /** Undefined for custom types and for unknown ones. */
   get(type: string): EventType | undefined;
@@ -76,7 +78,10 @@ export const createCatalogue = (
   const byType = new Map(types.map((type) => [type.type, type]));
   if (byType.size !== types.length) throw new Error('two event types have one name');
   const schemas = new Map<string, JsonSchema>();
-  const has = (type: string): boolean => byType.has(type) || isCustomType(type);
+  /** Spellings that were met, for a publisher repeats a few of them for ever. */
+  const spellings = new Map<string, string>();
+  const has = (type: string): boolean =>
+    byType.has(type) || spellings.get(type) === type || isCustomType(type);
 
   const jsonSchema = (type: string): JsonSchema | undefined => {
     const definition = byType.get(type);
@@ -87,9 +92,14 @@ export const createCatalogue = (
   };
 
   const normalizeType = (input: TypeInput): string => {
+    const met = typeof input === 'string' ? spellings.get(input) : undefined;
+    if (met !== undefined) return met;
     const type = canonicalType(input);
-    if (has(type)) return type;
-    throw new CrucibleError('unknown_event_type', unknownTypeMessage(type), hintFor(type, byType.keys()));
+    if (!has(type)) {
+      throw new CrucibleError('unknown_event_type', unknownTypeMessage(type), hintFor(type, byType.keys()));
+    }
+    if (typeof input === 'string' && spellings.size < MAX_SPELLINGS) spellings.set(input, type);
+    return type;
   };
 
   return {

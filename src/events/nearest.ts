@@ -2,7 +2,7 @@
  * The known word that is most like what was written, for "did you mean". Undefined where none is like it: a far-fetched
  * guess is worse than none. Edits counted as Levenshtein does; a third of the word may be wrong.
  */
-export const nearest = (written: string, known: Iterable<string>): string | undefined => {
+const nearest = (written: string, known: Iterable<string>): string | undefined => {
   if (written.length > 100) return undefined;
   const word = written.toLowerCase();
   let best: string | undefined;

@@ -40,7 +40,7 @@ export interface TemplateScope {
 }
 
 /** The names that may begin a path in a template, `secrets` apart. */
-export const TEMPLATE_VARIABLES = [
+const TEMPLATE_VARIABLES = [
   'event',
   'inputs',
   'run',

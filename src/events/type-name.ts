@@ -4,7 +4,7 @@ export type TypeInput = string | { readonly type: string; readonly event: string
 const SEGMENT = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 
 /** The longest type name, in characters. */
-export const MAX_TYPE_LENGTH = 200;
+const MAX_TYPE_LENGTH = 200;
 
 /**
  * One spelling for all: `Memory.Created`, `memory.created` and `{type: 'Memory', event: 'Created'}` are

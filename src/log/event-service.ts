@@ -7,22 +7,11 @@ import { jsonEquals } from '../events/filters/values.ts';
 import { currentOrigin } from '../kernel/context.ts';
 import { CrucibleError, type Issue } from '../kernel/errors.ts';
 import type { NewId } from '../kernel/ids.ts';
-import type { JsonObject } from '../kernel/json.ts';
 import type { Origin } from '../kernel/origin.ts';
 import type { EventPage, EventQuery, Log } from './log.ts';
-import { eventsOf } from './publishing.ts';
+import { eventsOf, type PublishInput } from './publishing.ts';
 
-/** An event as a client asks for it. */
-export interface PublishInput {
-  /** `custom.<name>[.<name>…]`, in any accepted spelling. */
-  readonly type: string;
-  readonly payload: JsonObject;
-  readonly subject?: string;
-  readonly room?: string;
-  /** The client's own `evt_<UUIDv7>`: publishing it twice stores it once. */
-  readonly id?: string;
-  readonly version?: string;
-}
+export type { PublishInput };
 
 export interface Published {
   readonly id: string;

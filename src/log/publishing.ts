@@ -6,11 +6,23 @@ import { fitsInBytes, inexactIn, isStorableText, MAX_PAYLOAD_BYTES } from '../ev
 import { isCustomType } from '../events/type-name.ts';
 import { CrucibleError, isCrucibleError, type ErrorCode, type Issue } from '../kernel/errors.ts';
 import { idPattern, type NewId } from '../kernel/ids.ts';
+import type { JsonObject } from '../kernel/json.ts';
 import type { Origin } from '../kernel/origin.ts';
-import type { PublishInput } from './event-service.ts';
+
+/** An event as a client asks for it. */
+export interface PublishInput {
+  /** `custom.<name>[.<name>…]`, in any accepted spelling. */
+  readonly type: string;
+  readonly payload: JsonObject;
+  readonly subject?: string;
+  readonly room?: string;
+  /** The client's own `evt_<UUIDv7>`: publishing it twice stores it once. */
+  readonly id?: string;
+  readonly version?: string;
+}
 
 /** Events of one request. */
-export const MAX_EVENTS = 1_000;
+const MAX_EVENTS = 1_000;
 /** Characters of a subject, a room. */
 const MAX_NAME_LENGTH = 512;
 const MAX_ISSUES = 100;
@@ -86,7 +98,7 @@ const report = (faults: Faults, code: Fault, issue: Issue): void => {
 const typeOf = (input: PublishInput, path: string, catalogue: Catalogue, faults: Faults): string => {
   try {
     const type = catalogue.normalizeType(input.type);
-    if (!isCustomType(type)) {
+    if (catalogue.get(type) !== undefined) {
       report(faults, 'reserved_type', {
         path: `${path}.type`,
         message: `${type} comes out of its own service; clients publish custom.* events`,

@@ -35,7 +35,7 @@ interface Comprehension {
   readonly step: Node;
 }
 
-export const isNode = (value: unknown): value is Node =>
+const isNode = (value: unknown): value is Node =>
   typeof value === 'object' && value !== null && 'op' in value && 'meta' in value;
 
 /** Every node that can be evaluated, what macros expand to included, each once, parents first. */

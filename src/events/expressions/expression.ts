@@ -56,7 +56,12 @@ export const compileExpression = (source: string, environment: Environment): Com
   };
 };
 
+/**
+ * Absent paths are thrown, for many an event: the stack that nobody reads costs more than the rest of the evaluation.
+ */
 const evaluated = (evaluate: () => unknown): Evaluation => {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
   try {
     return { kind: 'value', value: evaluate() };
   } catch (error) {
@@ -64,6 +69,8 @@ const evaluated = (evaluate: () => unknown): Evaluation => {
     return ABSENT.has(codeOf(error))
       ? { kind: 'absent', message }
       : { kind: 'error', message, overBudget: false };
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
 };
 

@@ -103,6 +103,13 @@ describe('what it says of an event', () => {
     expect(result).toMatchObject({ matched: 'error', message: expect.stringMatching(/./) });
   });
 
+  test('evaluation leaves the stack traces of others as they are', () => {
+    const before = Error.stackTraceLimit;
+    expect(on('event.payload.missing == 1', payload)).toBe(false);
+    expect(on('event.payload.s > 1', payload)).toBe('error');
+    expect(Error.stackTraceLimit).toBe(before);
+  });
+
   test('an absent path beside something that decides does not matter', () => {
     expect(on('event.payload.missing == 1 || event.payload.n == 2', payload)).toBe(true);
     expect(on('event.payload.n == 3 && event.payload.missing == 1', payload)).toBe(false);

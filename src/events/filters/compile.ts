@@ -79,8 +79,7 @@ const compileFilter = (
         : [],
     ),
     ...Object.entries(filter.filter ?? {}).flatMap(([path, condition]) => {
-      const segments = path.split('.');
-      return termsOf(condition, `filter.${path}`, (event) => valueAt(event.payload, segments));
+      return termsOf(condition, `filter.${path}`, readerOf(path));
     }),
   ];
   return {
@@ -89,6 +88,13 @@ const compileFilter = (
     terms,
     when: filter.when === undefined ? undefined : compileWhen(filter.when, types, catalogue),
   };
+};
+
+/** Most paths are one name, which needs no walk. */
+const readerOf = (path: string): Read<CrucibleEvent> => {
+  const segments = path.split('.');
+  if (segments.length > 1) return ({ payload }) => valueAt(payload, segments);
+  return ({ payload }) => (Object.hasOwn(payload, path) ? payload[path] : undefined);
 };
 
 const termsOf = (condition: Condition, clause: string, read: Read<CrucibleEvent>): readonly Term[] => {

@@ -4,7 +4,7 @@ import { didYouMean } from '../nearest.ts';
 import { canonicalType, familyOf, isCustomType } from '../type-name.ts';
 
 /** The families whose events tell of reactions. */
-const REACTION_FAMILIES: ReadonlySet<string> = new Set(['hook', 'webhook']);
+const REACTION_FAMILIES = ['hook.', 'webhook.'] as const;
 
 /** Which types a filter names: one, all below a prefix, or all. */
 export interface EventPattern {
@@ -46,7 +46,8 @@ export const parsePattern = (
 
 /** Whether an event of this type is meant. `all`: `*` takes in `hook.*` and `webhook.*` too. */
 export const patternTest = (text: string, all: boolean): ((type: string) => boolean) => {
-  if (text === '*') return all ? () => true : (type) => !REACTION_FAMILIES.has(familyOf(type));
+  if (text === '*')
+    return all ? () => true : (type) => !REACTION_FAMILIES.some((start) => type.startsWith(start));
   if (text.endsWith('.*')) {
     const start = text.slice(0, -1);
     return (type) => type.startsWith(start);

@@ -3,8 +3,8 @@ import type { Issue } from '../../kernel/errors.ts';
 import type { Catalogue } from '../catalogue.ts';
 import { parseFilters } from './parse.ts';
 
-export { compileFilters, type CompileOptions } from './compile.ts';
-export { parseFilters, type ParsedFilters } from './parse.ts';
+export { compileFilters } from './compile.ts';
+export { parseFilters } from './parse.ts';
 
 /**
  * Everything that is wrong with filters as somebody wrote them (parsed JSON or YAML, of any shape). Empty: nothing.
