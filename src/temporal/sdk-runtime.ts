@@ -23,12 +23,15 @@ export const sdkLogger = (logger: Logger): SdkLogger => {
 /** While the server is away, the SDK's pollers complain many times a second. One complaint in this time is enough. ms */
 const COMPLAIN_EVERY_MS = 30_000;
 
-/** Lets the first warning about a call that is tried again through, and the next one much later; the rest to debug. */
-const damped = (logger: Logger, now: () => number): Logger => {
+/**
+ * What the SDK informs about is of interest when looking for a fault only. Of its warnings about a call that is tried
+ * again the first is let through, and the next one much later.
+ */
+export const damped = (logger: Logger, now: () => number): Logger => {
   let quietUntil = -Infinity;
   return {
     debug: (fields, message) => logger.debug(fields, message),
-    info: (fields, message) => logger.info(fields, message),
+    info: (fields, message) => logger.debug(fields, message),
     error: (fields, message) => logger.error(fields, message),
     child: (fields) => damped(logger.child(fields), now),
     warn(fields, message) {
