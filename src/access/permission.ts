@@ -1,5 +1,5 @@
 /** What can be acted on. */
-export const RESOURCES = [
+const RESOURCES = [
   'memory',
   'graph',
   'agent',
@@ -13,7 +13,7 @@ export const RESOURCES = [
 ] as const;
 type Resource = (typeof RESOURCES)[number];
 
-export const ACTIONS = ['read', 'write', 'delete', 'execute'] as const;
+const ACTIONS = ['read', 'write', 'delete', 'execute'] as const;
 type Action = (typeof ACTIONS)[number];
 
 /** `hook:bypass` skips pre hooks; `hook:shell` registers hooks that run programs of the machine. */

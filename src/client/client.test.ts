@@ -130,4 +130,13 @@ describe('tRPC on the wire', () => {
       await post('events.publish,events.publish?batch=1', '{}', { 'idempotency-key': 'k' }),
     ).toMatchObject({ status: 400, body: { error: { data: { code: 'malformed_request' } } } });
   });
+
+  test('a batch is bounded', async () => {
+    const batch = (count: number) =>
+      server.ask(
+        'GET',
+        `/trpc/${Array.from({ length: count }, () => 'system.openapi').join(',')}?batch=1&input=%7B%7D`,
+      );
+    expect((await batch(51)).status).toBe(400);
+  });
 });

@@ -14,6 +14,8 @@ import { requestIdOn } from './requests.ts';
 import { STATUS } from './status.ts';
 
 const NO_BODY = Buffer.alloc(0);
+/** Calls in one request: a request is one unit of load, whatever limits rates. */
+const MAX_BATCH = 50;
 
 /** What the client's links understand, also for what is refused before tRPC sees it. */
 const sendError = (res: ServerResponse, error: CrucibleError): void => {
@@ -44,6 +46,7 @@ export const createTrpcHandler = (deps: {
     router: deps.router,
     // Reads with long filters come as POST, so that they need not fit into a URL.
     allowMethodOverride: true,
+    maxBatchSize: MAX_BATCH,
     createContext: ({ req, res }) => contexts.get(req) ?? anonymousContext(requestIdOn(res)),
     onError: ({ error, path, ctx, req }) =>
       logFailure(deps.logger, toCrucibleError(error), {
