@@ -34,7 +34,7 @@ export const runAttributes = (run: Run): TypedSearchAttributes =>
 const ENCODED_TYPES = { KEYWORD: 2, INT: 3, KEYWORD_LIST: 7 } as const;
 
 /** Whatever is missing, by name and encoded type; and what exists under another type. */
-export const compareAttributes = (
+const compareAttributes = (
   existing: Readonly<Record<string, number>>,
 ): { missing: Record<string, number>; clashes: string[] } => {
   const missing: Record<string, number> = {};
