@@ -1,3 +1,2 @@
 /** The actions of hooks: scripts, commands and HTTP requests, each as one attempt with one outcome. */
 export { createHookExecutor } from './executor.ts';
-export type { HookExecutorDeps } from './executor.ts';

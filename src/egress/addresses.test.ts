@@ -109,7 +109,7 @@ describe('judgeAddress', () => {
     expect(judge(text)).toEqual({ open: true, byAllow: false });
   });
 
-  it('opens what egress.allow holds, and that alone', () => {
+  it('opens what egress_allow holds, and that alone', () => {
     expect(judge('127.0.0.9', ['127.0.0.0/8'])).toEqual({ open: true, byAllow: true });
     expect(judge('::1', ['127.0.0.0/8'])).toMatchObject({ open: false, allowable: true });
     expect(judge('::ffff:127.0.0.1', ['127.0.0.0/8'])).toMatchObject({ open: false });

@@ -168,9 +168,9 @@ const closedKind = (address: Address): string | undefined => {
 };
 
 export type AddressVerdict =
-  /** `byAllow`: only because a range of `egress.allow` holds it. */
+  /** `byAllow`: only because a range of `egress_allow` holds it. */
   | { readonly open: true; readonly byAllow: boolean }
-  /** `kind` reads after "is": `a loopback address`. `allowable`: `egress.allow` could open it. */
+  /** `kind` reads after "is": `a loopback address`. `allowable`: `egress_allow` could open it. */
   | { readonly open: false; readonly kind: string; readonly allowable: boolean };
 
 /** Whether an address may be connected to. Pure; the one place where this is decided. */

@@ -135,9 +135,9 @@ it('tells everything that is wrong with a policy', () => {
     expect.objectContaining({
       code: 'config_invalid',
       issues: [
-        expect.objectContaining({ path: 'egress.allow.1' }),
-        expect.objectContaining({ path: 'egress.allow.2' }),
-        expect.objectContaining({ path: 'egress.ports.0' }),
+        expect.objectContaining({ path: 'egress_allow.1' }),
+        expect.objectContaining({ path: 'egress_allow.2' }),
+        expect.objectContaining({ path: 'egress_ports.0' }),
       ],
     }),
   );

@@ -5,7 +5,7 @@ import type { AddressRange } from './addresses.ts';
 import type { EgressPolicy } from './egress.ts';
 
 /** Where a request goes, after everything that can be decided without asking a name server. */
-export interface Destination {
+interface Destination {
   readonly url: URL;
   /** Without brackets. */
   readonly hostname: string;
@@ -54,7 +54,7 @@ export const createGuard = (policy: EgressPolicy): Guard => {
     const range = parseRange(text);
     if (range === undefined) {
       issues.push({
-        path: `egress.allow.${index}`,
+        path: `egress_allow.${index}`,
         message: `"${text}" is not an address range`,
         hint: 'Write a range such as 127.0.0.0/8 or ::1/128.',
       });
@@ -63,7 +63,7 @@ export const createGuard = (policy: EgressPolicy): Guard => {
   policy.ports?.forEach((port, index) => {
     if (Number.isInteger(port) && port > 0 && port < 65_536) return;
     issues.push({
-      path: `egress.ports.${index}`,
+      path: `egress_ports.${index}`,
       message: `${port} is not a port`,
       hint: 'Ports are whole numbers from 1 to 65535.',
     });
@@ -74,7 +74,7 @@ export const createGuard = (policy: EgressPolicy): Guard => {
   const refusedPort = (host: string, port: number): Judged<never> => ({
     ok: false,
     reason: `port ${port} of ${host} is not open`,
-    hint: 'Use 80, 443 or a port that egress.ports opens.',
+    hint: 'Use 80, 443, or a port from 1024 up that belongs to no well-known service.',
   });
 
   const judgeAddresses = (
@@ -101,8 +101,8 @@ export const createGuard = (policy: EgressPolicy): Guard => {
           ok: false,
           reason: `${what} is ${verdict.kind}`,
           hint: verdict.allowable
-            ? 'If this is meant, add its range to egress.allow.'
-            : 'Metadata addresses stay closed whatever egress.allow says.',
+            ? 'If this is meant, add its range to egress_allow (CRUCIBLE_EGRESS_ALLOW).'
+            : 'Metadata addresses stay closed whatever egress_allow says.',
         });
       } else if (!portOpen(policy, port) && !(verdict.byAllow && policy.anyPortInAllowed)) {
         refused.push(refusedPort(host, port));

@@ -1,5 +1,5 @@
 /** A place among the requests that may be under way to one origin. */
-export interface Place {
+interface Place {
   /** The request has ended, or is not wanted any more: the next one may start. Called once. */
   leave(): void;
 }

@@ -1,7 +1,7 @@
 import type { RunnerProcess } from './runner-process.ts';
 
 /** A place in a runner. Exactly one of `free` and `discard` is called, once. */
-export interface Lease {
+interface Lease {
   readonly runner: RunnerProcess;
   /** The job ended well: the next one may have the runner. */
   free(): void;

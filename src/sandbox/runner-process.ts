@@ -7,7 +7,7 @@ import { isFromRunner } from './protocol.ts';
 import type { FromRunner, ToRunner } from './protocol.ts';
 
 /** What is under way in a runner hears of this. */
-export interface JobListener {
+interface JobListener {
   message(message: FromRunner): void;
   /** The process is gone; nothing follows. `outOfMemory`: it died as V8 dies when a heap is full. */
   gone(how: { readonly message: string; readonly outOfMemory: boolean }): void;
