@@ -33,6 +33,8 @@ interface Comprehension {
   readonly iterable: Node;
   readonly init: Node;
   readonly step: Node;
+  /** Of `exists` and `all`: whether to go on, by what was found so far. */
+  condition?: (found: unknown) => boolean;
 }
 
 const isNode = (value: unknown): value is Node =>

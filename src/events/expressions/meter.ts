@@ -6,8 +6,8 @@
 import { callOf, comprehensionOf, methodCallOf, nodesOf, type Node } from './ast.ts';
 
 /** Steps; a step is well under a microsecond. */
-const BUDGET = 50_000;
-/** Characters or items that cost one step. */
+const BUDGET = 150_000;
+/** Characters of text, or items of a list, that cost one step. An object's entries cost one each: they are hashed. */
 const PER_STEP = 32;
 /** Time zones build a formatter at each call. */
 const TIME_ZONE_COST = 200;
@@ -32,7 +32,12 @@ export const meter = (root: Node): Meter => {
 
   for (const node of nodesOf(root)) {
     const comprehension = comprehensionOf(node);
-    if (comprehension !== undefined) chargeEvaluation(comprehension.step, () => spend(1));
+    if (comprehension !== undefined) {
+      chargeEvaluation(comprehension.step, () => spend(1));
+      // `exists` and `all` go on after an error, which for what is over the budget would take nearly as long.
+      const { condition } = comprehension;
+      if (condition !== undefined) comprehension.condition = (found) => left >= 0 && condition(found);
+    }
     if (node.handle === undefined) continue;
     const { handle } = node;
     const call = callOf(node) ?? methodCallOf(node);
@@ -82,16 +87,18 @@ const weightOf = (value: unknown, depth: number, limit: number): number => {
   if (typeof value === 'string') return value.length / PER_STEP;
   if (typeof value !== 'object' || value === null) return 0;
   if (value instanceof Uint8Array) return value.length / PER_STEP;
+  if (depth === 0) return Array.isArray(value) ? value.length / PER_STEP : sizeOf(value);
   const items = Array.isArray(value)
     ? (value as readonly unknown[])
     : value instanceof Map
       ? [...value.values()]
       : Object.values(value);
-  let weight = items.length / PER_STEP;
-  if (depth === 0) return weight;
+  let weight = Array.isArray(value) ? items.length / PER_STEP : items.length;
   for (const item of items) {
     weight += weightOf(item, depth - 1, limit - weight);
     if (weight > limit) break;
   }
   return weight;
 };
+
+const sizeOf = (value: object): number => (value instanceof Map ? value.size : Object.keys(value).length);

@@ -153,6 +153,7 @@ describe('what is refused at registration', () => {
     ['1 +', undefined, /./],
     ['event.payload.s.matches("(?=x)")', undefined, /RE2/],
     ['event.payload.s.matches("(a")', undefined, /RE2/],
+    ['event.payload.s.matches("(a?){500}a{500}")', undefined, /too large/],
     ['cel.bind(x, "aa", x + x == "")', undefined, /bind/],
     ['nope(1)', undefined, /nope/],
     [Array.from({ length: 300 }, () => 'true').join(' && '), undefined, /./],
@@ -208,9 +209,12 @@ describe('what one evaluation may cost', () => {
     ['joins', 'size(event.payload.a.map(x, event.payload.s).join("")) > 0'],
     ['searches', 'event.payload.a.all(x, !event.payload.s.contains("y"))'],
     ['expressions', 'event.payload.a.all(x, !event.payload.s.matches("(x+x+)+y"))'],
+    ['objects', 'event.payload.a.all(x, event.payload.m == event.payload.m)'],
+    ['their sizes', 'event.payload.a.all(x, size(event.payload.m) > 0)'],
     ['time zones', 'event.payload.a.all(x, timestamp(0).getHours("Europe/Berlin") >= 0)'],
   ])('%s', (_, source) => {
-    expect(run(source, { a: many, b: [...many], s: 'x'.repeat(100_000) })).toEqual(overBudget);
+    const m = Object.fromEntries(many.map((index) => [`k${index}`, index]));
+    expect(run(source, { a: many, b: [...many], s: 'x'.repeat(100_000), m })).toEqual(overBudget);
   });
 
   test('what is linear in a large payload is within it, again and again', () => {
