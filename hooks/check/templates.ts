@@ -14,7 +14,7 @@ interface Templated {
 }
 
 /** What the templates of a hook may name besides secrets. */
-const IN_A_HOOK = new Set(['event', 'inputs', 'run', 'hook', 'attempt', 'secrets']);
+const IN_A_HOOK = new Set(['event', 'run', 'hook', 'attempt', 'secrets']);
 
 /** Every template that does not parse, names a field that the trigger's events lack, or reads what a hook has not. */
 export const checkTemplates = ({ action, options, trigger }: ReadHook['draft']): readonly Issue[] => {

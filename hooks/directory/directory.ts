@@ -9,7 +9,7 @@
  * Work is always the same: read the files that changed, plan over all of them, do what the plan says. A changed file is
  * parsed and judged before it replaces anything.
  */
-import { mkdir, realpath } from 'node:fs/promises';
+import { mkdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { watch, type FSWatcher } from 'chokidar';
 import { withOrigin } from '../../src/kernel/context.ts';
@@ -17,11 +17,14 @@ import { messageOf, type Issue } from '../../src/kernel/errors.ts';
 import { contentHash } from '../../src/kernel/hash.ts';
 import type { Logger } from '../../src/kernel/logger.ts';
 import type { Origin } from '../../src/kernel/origin.ts';
-import { errorsAsJson, type HookRow } from '../registry/row.ts';
+import { isMissing } from '../file/inside.ts';
+import { reason } from '../file/script-file.ts';
+import { errorsAsJson } from '../registry/row.ts';
 import { formatIssue } from '../validate.ts';
 import type { FileHooks } from './file-hooks.ts';
-import { planHooks, type HookFile, type Plan } from './plan.ts';
-import { isHookFile, isPassedOver, listHookFiles, readHookText } from './scan.ts';
+import { createKnownFiles, rootOf } from './known-files.ts';
+import { planHooks, type Plan } from './plan.ts';
+import { isHookFile, isPassedOver, listHookFiles } from './scan.ts';
 
 export interface HookDirectoryDeps {
   /** Absolute; made where they are missing. */
@@ -34,6 +37,8 @@ export interface HookDirectoryDeps {
   readonly writeFinishMs?: number;
   /** How long nothing more must change before the changes are acted on together, ms. Default 50. */
   readonly settleMs?: number;
+  /** How long after a failure of the log the changes are tried again, ms; twice as long each time, up to 30 s. Default 1,000. */
+  readonly retryMs?: number;
 }
 
 export interface HookDirectory {
@@ -46,75 +51,31 @@ export interface HookDirectory {
   close(): Promise<void>;
 }
 
-const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 30_000;
-
-interface KnownFile extends HookFile {
-  readonly watch: readonly string[];
-}
 
 export const createHookDirectory = (deps: HookDirectoryDeps): HookDirectory => {
   const { hooks } = deps;
   const settleMs = deps.settleMs ?? 50;
   const logger = deps.logger.child({ component: 'hooks' });
-  const known = new Map<string, KnownFile>();
   const dirty = new Set<string>();
   const told = new Map<string, string>();
   const listeners = new Set<() => void>();
-  const watchers: FSWatcher[] = [];
+  const watchers = new Map<string, { readonly watcher: FSWatcher; readonly identity: string }>();
   let roots: readonly string[] = [];
+  let known = createKnownFiles(roots, hooks);
   let problems: Plan['problems'] = new Map();
   /** False: a directory could not be read, so that a hook whose file we do not see may have one. */
   let complete = true;
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
-  let retryMs = FIRST_RETRY_MS;
+  const firstRetryMs = deps.retryMs ?? 1_000;
+  let retryMs = firstRetryMs;
   let working: Promise<void> = Promise.resolve();
 
-  const rootOf = (absolute: string): string | undefined =>
-    roots.find((root) => absolute === root || absolute.startsWith(root + path.sep));
-
-  const readOne = async (absolute: string, rows: ReadonlyMap<string, HookRow>): Promise<void> => {
-    const root = rootOf(absolute);
-    if (root === undefined) return;
-    const file = path.relative(root, absolute);
-    const read = await readHookText(root, file);
-    if (read.kind === 'gone') {
-      known.delete(absolute);
-      told.delete(file);
-    } else if (read.kind === 'unreadable') {
-      known.set(absolute, {
-        path: absolute,
-        file,
-        name: undefined,
-        hook: undefined,
-        issues: [read.issue],
-        watch: [],
-      });
-    } else {
-      const candidate = await hooks.readFile({ text: read.text, root, file });
-      const row = rows.get(candidate.name ?? '');
-      // What is registered already has been judged whole; a resolver that is away must not call it wrong at a restart.
-      const isRegistered = candidate.hook !== undefined && row?.hash === candidate.hook.hash;
-      const issues = isRegistered ? [] : await hooks.probeFile(candidate);
-      const hook = issues.length === 0 ? candidate.hook : undefined;
-      known.set(absolute, {
-        path: absolute,
-        file,
-        name: candidate.name,
-        hook,
-        issues,
-        watch: candidate.watch,
-      });
-    }
-  };
-
-  const act = async (paths: readonly string[]): Promise<void> => {
+  const act = async (paths: ReadonlySet<string>): Promise<void> => {
     const rows = await hooks.storedHooks();
-    const byName = new Map(rows.map((row) => [row.id, row]));
-    for (const each of paths) await readOne(each, byName);
-    const files = [...known.values()].toSorted((a, b) => (a.file < b.file ? -1 : 1));
-    const plan = planHooks(files, rows, complete);
+    await known.refresh(paths, rows);
+    const plan = planHooks(known.files(), rows, complete);
     problems = plan.problems;
     for (const { hook, file } of plan.register) {
       await hooks.registerFile(hook, file);
@@ -141,13 +102,14 @@ export const createHookDirectory = (deps: HookDirectoryDeps): HookDirectory => {
   };
 
   const work = async (): Promise<void> => {
-    const paths = [...dirty];
+    const paths = new Set(dirty);
     dirty.clear();
     try {
       await withOrigin(deps.systemOrigin(), async () => {
         await act(paths);
+        for (const root of roots) await watchAgain(root);
       });
-      retryMs = FIRST_RETRY_MS;
+      retryMs = firstRetryMs;
     } catch (error) {
       for (const each of paths) dirty.add(each);
       logger.error({ retryMs }, `changes of hook files could not be acted on: ${messageOf(error)}`);
@@ -167,11 +129,11 @@ export const createHookDirectory = (deps: HookDirectoryDeps): HookDirectory => {
   };
 
   const changed = (absolute: string): void => {
-    const root = rootOf(absolute);
+    const root = rootOf(roots, absolute);
     if (root === undefined) return;
     if (isHookFile(path.relative(root, absolute))) dirty.add(absolute);
     // A script, or whatever else a hook file depends on.
-    for (const [file, { watch: beside }] of known) if (beside.includes(absolute)) dirty.add(file);
+    for (const file of known.dependents(absolute)) dirty.add(file);
     if (dirty.size > 0) schedule(settleMs);
   };
 
@@ -182,23 +144,24 @@ export const createHookDirectory = (deps: HookDirectoryDeps): HookDirectory => {
         return realpath(dir);
       }),
     );
+    known = createKnownFiles(roots, hooks);
     await Promise.all(roots.map(startWatching));
-    for (const root of roots) {
-      try {
-        for (const file of await listHookFiles(root)) dirty.add(path.join(root, file));
-      } catch (error) {
-        complete = false;
-        logger.error(
-          { code: messageOf(error) },
-          'a hook directory cannot be read; its hooks stay as they are',
-        );
-      }
-    }
-    const paths = [...dirty];
+    for (const root of roots) await findFiles(root);
+    const paths = new Set(dirty);
     dirty.clear();
-    await withOrigin(deps.systemOrigin(), async () => {
-      await act(paths);
-    });
+    await withOrigin(deps.systemOrigin(), () => act(paths));
+  };
+
+  const findFiles = async (root: string): Promise<void> => {
+    try {
+      for (const file of await listHookFiles(root)) dirty.add(path.join(root, file));
+    } catch (error) {
+      complete = false;
+      logger.error(
+        { error: reason(error) },
+        'a hook directory cannot be read; hooks without a file stay as they are',
+      );
+    }
   };
 
   const startWatching = async (root: string): Promise<void> => {
@@ -208,12 +171,27 @@ export const createHookDirectory = (deps: HookDirectoryDeps): HookDirectory => {
       ignored: (each) => isPassedOver(path.relative(root, each)),
       awaitWriteFinish: { stabilityThreshold: deps.writeFinishMs ?? 100, pollInterval: 20 },
     });
-    watchers.push(watcher);
+    watchers.set(root, { watcher, identity: await identityOf(root) });
     watcher.on('add', changed).on('change', changed).on('unlink', changed);
+    // Not only what was watched may be gone, but the watch with it: `work` looks.
+    watcher.on('unlinkDir', () => schedule(settleMs));
     watcher.on('error', (error) =>
       logger.error({}, `watching the hook directory failed: ${messageOf(error)}`),
     );
     await new Promise<void>((resolve) => watcher.once('ready', resolve));
+  };
+
+  /** A directory that is deleted takes its watch with it; it is made again, so that files in it are seen again. */
+  const watchAgain = async (root: string): Promise<void> => {
+    const watched = watchers.get(root);
+    if (closed || watched?.identity === (await identityOf(root))) return;
+    await watched?.watcher.close();
+    await mkdir(root, { recursive: true });
+    await startWatching(root);
+    await findFiles(root);
+    for (const file of known.within(root)) dirty.add(file);
+    logger.warn({}, 'a hook directory was deleted; it has been made again and is watched');
+    schedule(settleMs);
   };
 
   const opened = open();
@@ -232,8 +210,19 @@ export const createHookDirectory = (deps: HookDirectoryDeps): HookDirectory => {
       closed = true;
       clearTimeout(timer);
       await opened.catch(() => undefined);
-      await Promise.all(watchers.map((watcher) => watcher.close()));
       await working;
+      await Promise.all([...watchers.values()].map(({ watcher }) => watcher.close()));
     },
   };
+};
+
+/** What tells a directory from another one at the same place. */
+const identityOf = async (root: string): Promise<string> => {
+  try {
+    const { dev, ino, birthtimeMs } = await stat(root);
+    return `${dev}:${ino}:${birthtimeMs}`;
+  } catch (error) {
+    if (isMissing(error)) return 'none';
+    throw error;
+  }
 };

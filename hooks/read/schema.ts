@@ -1,6 +1,5 @@
 /** The leaves of a hook: what each key may hold, and its bounds. What keys mean together is checked elsewhere. */
 import { z } from 'zod';
-import { ACTIONS, RESOURCES } from '../../src/access/permission.ts';
 import type { JsonValue } from '../../src/kernel/json.ts';
 
 /** Longest time-outs, ms: a hook's action, and a pre hook's, which a writer waits for. */
@@ -58,14 +57,16 @@ export const worlds = z
   .refine((value) => new Set(value).size === value.length, 'names a world twice')
   .optional();
 
-/** What a hook's `crucible` object may be allowed: the permissions of the API, and the ways out of a script. */
+/** What a script's `crucible` object offers only to a hook that says so. */
 const PERMISSIONS = [
-  ...RESOURCES.flatMap((resource) => ACTIONS.map((action) => `${resource}:${action}`)),
+  'memory:read',
+  'memory:write',
+  'graph:read',
   'events:emit',
   'events:query',
-  'http:fetch',
   'flows:trigger',
-];
+  'http:fetch',
+] as const;
 
 export const permissions = z
   .array(z.enum(PERMISSIONS))
