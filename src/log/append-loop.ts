@@ -28,6 +28,8 @@ import { termsOf } from './terms.ts';
  */
 type State = 'open' | 'recovering' | 'closing' | 'failed' | 'closed';
 
+const RELEASE_TIMEOUT_MS = 2_000;
+
 export interface AppendLoopDeps {
   readonly store: LogStore;
   readonly lease: Lease;
@@ -247,6 +249,15 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
     }
   };
 
+  /** A courtesy to the next writer, which would wait for the lease to end otherwise. */
+  const release = async (): Promise<void> => {
+    try {
+      await withDeadline(store.release(epoch), RELEASE_TIMEOUT_MS);
+    } catch (error) {
+      logger.warn({ cause: messageOf(error) }, 'The lease could not be released, it ends by itself');
+    }
+  };
+
   const fail = (error: CrucibleError): void => {
     if (state === 'failed' || state === 'closed') return;
     state = 'failed';
@@ -273,7 +284,7 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
       if (state === 'recovering') aborted.abort();
       while (pump !== undefined) await pump;
       clearInterval(renewal);
-      if (state === 'closing') await store.release(epoch);
+      if (state === 'closing') await release();
       state = 'closed';
       await store.close();
     },

@@ -1,6 +1,5 @@
 import type { CrucibleEvent } from '../events/envelope.ts';
 import { CrucibleError } from '../kernel/errors.ts';
-import { MAX_COMMIT_EVENTS } from './limits.ts';
 import type { CommitHead, LogStore, TermKind } from './store.ts';
 
 /**
@@ -36,16 +35,14 @@ export const createCommittedReads = (
   const range = async (from: number, to: number): Promise<readonly CrucibleEvent[]> => {
     const last = Math.min(to, head());
     if (last < from) return [];
-    const commits = await store.scan(Math.max(1, from - MAX_COMMIT_EVENTS + 1), last);
+    const commits = await store.scan(from, last);
     return commits
-      .filter((commit) => commit.last >= from)
       .flatMap(({ events }) => events.filter(({ position }) => position >= from && position <= last))
       .map(upcast);
   };
   const commitOf = async (position: number): Promise<CommitHead | undefined> => {
     if (position < 1 || position > head()) return undefined;
-    const heads = await store.heads(Math.max(1, position - MAX_COMMIT_EVENTS + 1), position);
-    return heads.findLast(({ first, last }) => first <= position && position <= last);
+    return (await store.heads(position, position))[0];
   };
   const commitsAt = async (firsts: readonly number[]): Promise<readonly CrucibleEvent[]> => {
     const last = head();

@@ -6,7 +6,7 @@ import type { Logger } from '../kernel/logger.ts';
 import { createAppendLoop } from './append-loop.ts';
 import { createCommittedReads } from './committed-reads.ts';
 import { createHeadSignal } from './head-signal.ts';
-import { DEFAULT_LIMITS, type LogLimits } from './limits.ts';
+import { limitsFor, type LogLimits } from './limits.ts';
 import type { Committed, Log, Reactor } from './log.ts';
 import { positionAt } from './position-at.ts';
 import { queryPage } from './query.ts';
@@ -66,7 +66,7 @@ export const createLog = async (deps: LogDeps): Promise<Log> => {
     clock: deps.clock,
     newId: deps.newId ?? defaultNewId,
     logger,
-    limits: { ...DEFAULT_LIMITS, ...deps.limits },
+    limits: limitsFor(store, deps.limits),
     readEvents: reads.many,
     onFatal: (error) => deps.onFatal?.(error),
     onCommitted: (committed) => {

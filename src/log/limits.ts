@@ -9,7 +9,7 @@ export interface LogLimits {
   /** Events that may wait for a commit; above it callers get `overloaded`. */
   readonly queueEvents: number;
   readonly queueBytes: number;
-  /** How long one commit may take before its outcome counts as unknown. */
+  /** How long one commit may take before its outcome counts as unknown: 30 s embedded, 8 s on a server by default. */
   readonly commitTimeoutMs: number;
   /** How often the lease is renewed when no commit does it. */
   readonly renewEveryMs: number;
@@ -19,7 +19,10 @@ export interface LogLimits {
 
 export const MAX_COMMIT_EVENTS = 1_024;
 
-export const DEFAULT_LIMITS: LogLimits = {
+/** The lowest position at which a commit that holds `position` may begin. */
+export const earliestFirst = (position: number): number => Math.max(1, position - MAX_COMMIT_EVENTS + 1);
+
+const DEFAULT_LIMITS: LogLimits = {
   commitEvents: MAX_COMMIT_EVENTS,
   commitBytes: 4 * 1024 * 1024,
   commitRows: 4_096,
@@ -29,3 +32,13 @@ export const DEFAULT_LIMITS: LogLimits = {
   renewEveryMs: 3_000,
   recoverWithinMs: 5_000,
 };
+
+/** A server that hangs costs a wait only; the embedded engine's failure ends the process, so it gets more patience. */
+export const limitsFor = (
+  store: { readonly recoverable: boolean },
+  given: Partial<LogLimits> = {},
+): LogLimits => ({
+  ...DEFAULT_LIMITS,
+  ...(store.recoverable ? { commitTimeoutMs: 8_000 } : {}),
+  ...given,
+});

@@ -1,4 +1,5 @@
 import { IDEMPOTENCY_TABLE } from './idempotency.ts';
+import { earliestFirst } from './limits.ts';
 import type { IndexRead, Row, TableDefinition } from './records.ts';
 import { compareScalars, compareText, indexValue, readPlan } from './scalar-order.ts';
 import {
@@ -65,9 +66,9 @@ export const createMemoryStore = (options: {
   };
   const scan = (from: number, to: number): StoredCommit[] => {
     const found: StoredCommit[] = [];
-    for (let first = Math.max(1, from); first <= Math.min(to, disk.head); first += 1) {
+    for (let first = earliestFirst(from); first <= Math.min(to, disk.head); first += 1) {
       const commit = commitAt(first);
-      if (commit !== undefined) found.push(commit);
+      if (commit !== undefined && commit.last >= from) found.push(commit);
     }
     return found;
   };
@@ -91,6 +92,7 @@ export const createMemoryStore = (options: {
     },
     async commit(batch) {
       fence(batch.epoch);
+      if (disk.batch === batch.id) return;
       refuseExisting(batch, rowsOf);
       write(disk, batch, rowsOf);
     },

@@ -11,6 +11,7 @@ const DEFAULT_LIMIT = 50;
 export const MAX_LIMIT = 1_000;
 /** How far a page looks without an index before it uses one. */
 const SCAN_POSITIONS = 1_024;
+const FIRST_LOOK = 128;
 /** What one page may cost; a page that has used it up is short and has a cursor. */
 const MAX_SCANNED_POSITIONS = 16_384;
 const MAX_COMMITS = 128;
@@ -34,10 +35,14 @@ export const queryPage = async (reads: CommittedReads, query: EventQuery): Promi
   const start = await startWindow(reads, query);
   const page = collectPage(queryPredicate(query), limit, start);
 
-  const near = take(start, SCAN_POSITIONS);
-  if (near !== undefined) page.offer(await reads.range(near.from, near.to), near);
-  const plan = planTerm(query);
+  // Little at first: a page that asks for a few events of a frequent term finds them close by.
+  const little = Math.min(SCAN_POSITIONS / 2, Math.max(FIRST_LOOK, 2 * limit));
+  for (const count of [little, SCAN_POSITIONS - little]) {
+    const near = page.done() ? undefined : take(page.rest(), count);
+    if (near !== undefined) page.offer(await reads.range(near.from, near.to), near);
+  }
   if (page.done()) return toPage(query, page);
+  const plan = planTerm(query);
   if (plan === undefined) await scanOn(reads, page);
   else if (plan.bucketed) await walkBuckets(reads, plan, page);
   else await walkCommits(reads, await reads.find(plan.kind, plan.values), page, MAX_COMMITS);

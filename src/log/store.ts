@@ -82,14 +82,14 @@ export interface LogStore {
   acquire(): Promise<Lease>;
   /** Prolongs the lease. A commit does so too. @throws CommitFailure `fenced` or `unknown` */
   renew(epoch: number): Promise<void>;
-  /** One transaction, synced when it resolves. @throws CommitFailure */
+  /** One transaction, synced when it resolves. Given the same batch again, it does nothing. @throws CommitFailure */
   commit(batch: Batch): Promise<void>;
   /** Ends the lease, so that the next writer need not wait. Nothing happens if it is no longer ours. */
   release(epoch: number): Promise<void>;
   /** Lets go of the storage itself. */
   close(): Promise<void>;
 
-  /** The commits whose first position lies in `[from, to]`, ascending. */
+  /** The commits that hold any of the positions `[from, to]`, ascending. */
   scan(from: number, to: number): Promise<readonly StoredCommit[]>;
   /** As `scan`, without the events. */
   heads(from: number, to: number): Promise<readonly CommitHead[]>;

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { env } from 'node:process';
-import type { Surreal } from 'surrealdb';
+import type { Surreal, SurrealSession } from 'surrealdb';
 import { CrucibleError, messageOf } from '../kernel/errors.ts';
 
 /**
@@ -16,10 +16,15 @@ const ROCKSDB_LIMITS = {
 
 const CONNECT_TIMEOUT_MS = 15_000;
 
-/** A connection, and whether the database lives in this process. */
+/** A session in one database. */
 export interface Connection {
-  readonly db: Surreal;
+  readonly db: SurrealSession;
+  /** Whether the database lives in this process. */
   readonly embedded: boolean;
+  /**
+   * Ends the connection. The embedded engine keeps the directory locked all the same, until the process ends.
+   */
+  readonly close: () => Promise<void>;
 }
 
 export interface ConnectOptions {
@@ -64,7 +69,7 @@ const connectRemote = async (options: ConnectOptions): Promise<Connection> => {
       cause,
     });
   }
-  return { db, embedded: false };
+  return { db, embedded: false, close: async () => void (await db.close()) };
 };
 
 const connectEmbedded = async (options: ConnectOptions): Promise<Connection> => {
@@ -98,7 +103,7 @@ const connectEmbedded = async (options: ConnectOptions): Promise<Connection> => 
   } catch (error) {
     throw openFailure(directory, error);
   }
-  return { db, embedded: true };
+  return { db, embedded: true, close: async () => void (await db.close()) };
 };
 
 /** The directory of an embedded database, and the URL that the engine takes: synced commits, always. */

@@ -4,6 +4,7 @@ import { messageOf } from '../kernel/errors.ts';
 /** What our own statements throw inside a transaction. */
 export const FENCED = 'crucible:fenced';
 export const HELD = 'crucible:held:';
+export const WRITTEN = 'crucible:written';
 
 /** A transaction that lost against another one: nothing was written, and it may be tried again. */
 export const isConflict = (message: string): boolean =>

@@ -1,7 +1,7 @@
 import { RecordId } from 'surrealdb';
 import { CommitFailure } from '../log/store.ts';
 import { indexValue, type IndexDefinition } from '../log/scalar-order.ts';
-import type { Row, TableDefinition } from '../log/records.ts';
+import type { Row, Scalar, TableDefinition } from '../log/records.ts';
 import { membershipField } from './schema.ts';
 
 /*
@@ -17,7 +17,7 @@ export const encodeRow = ({ name, indexes }: TableDefinition, row: Row): object 
     stored[membershipField(i)] = 0;
     for (const field of index.fields) {
       const value = indexValue(row, field);
-      if (value !== null) stored[field] = indexable(name, field, value);
+      if (value !== null) stored[field] = indexed(name, field, value);
     }
   });
   return stored;
@@ -28,14 +28,14 @@ const isMember = (index: IndexDefinition, row: Row): boolean => {
   return last !== undefined && indexValue(row, last) !== null;
 };
 
-/** The value as the index takes it; what cannot be told from a neighbour there is refused. */
-export const indexable = (
-  table: string,
-  field: string,
-  value: string | number | boolean,
-): string | number | boolean => {
-  if (typeof value !== 'number') return value;
-  if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
+/** Whole numbers beyond 2^53 cannot be told from their neighbours, and the client library does not send them. */
+export const isIndexable = (value: Scalar): boolean =>
+  typeof value !== 'number' ||
+  Number.isSafeInteger(value) ||
+  (Number.isFinite(value) && !Number.isInteger(value));
+
+const indexed = (table: string, field: string, value: Scalar): Scalar => {
+  if (!isIndexable(value)) {
     throw new CommitFailure('refused', `${table}.${field} is indexed and must stay within 2^53, is ${value}`);
   }
   // -0 and 0 are the same number, but not to the database.

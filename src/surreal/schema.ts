@@ -1,4 +1,4 @@
-import { escapeIdent, type Surreal } from 'surrealdb';
+import { escapeIdent, type SurrealSession } from 'surrealdb';
 import { CrucibleError } from '../kernel/errors.ts';
 import { TERM_KINDS } from '../log/store.ts';
 import type { TableDefinition } from '../log/records.ts';
@@ -18,7 +18,7 @@ export const membershipField = (i: number): string => `_in${i}`;
  * Defines what is missing. May be run any number of times.
  * @throws CrucibleError `store_too_new` when a newer version has written here
  */
-export const defineSchema = async (db: Surreal, tables: readonly TableDefinition[]): Promise<void> => {
+export const defineSchema = async (db: SurrealSession, tables: readonly TableDefinition[]): Promise<void> => {
   checkNames(tables);
   await db.query(`
     DEFINE TABLE IF NOT EXISTS log_schema SCHEMALESS;
@@ -41,7 +41,7 @@ const SHIPPED_FUNCTIONS = `
   };
 `;
 
-const checkVersion = async (db: Surreal): Promise<void> => {
+const checkVersion = async (db: SurrealSession): Promise<void> => {
   const [version] = await db.query<[number | null | undefined]>(
     'SELECT VALUE version FROM ONLY log_schema:main',
   );

@@ -2,7 +2,7 @@ import { escapeIdent, RecordId } from 'surrealdb';
 import type { Batch, TableWrites } from '../log/store.ts';
 import type { TableDefinition } from '../log/records.ts';
 import { encodeCommit } from './commit-codec.ts';
-import { FENCED, HELD } from './failures.ts';
+import { FENCED, HELD, WRITTEN } from './failures.ts';
 import { encodeRow } from './row-codec.ts';
 
 /** SurrealQL with its parameters. Values of users stand in the parameters only. */
@@ -19,6 +19,12 @@ export const LEASE_MS = 10_000;
  * conflict on the head record, which each of them writes, and only one commits.
  */
 const FENCE = `IF (SELECT VALUE epoch FROM ONLY log_head:main) != $epoch { THROW '${FENCED}' };`;
+
+/*
+ * The client library sends what was under way again when its connection comes back, so every statement here may be run
+ * twice. A commit that stands already says so and changes nothing; taking the lease twice gives the same epoch.
+ */
+const ONCE = `IF (SELECT VALUE batch FROM ONLY log_head:main) = $batch { THROW '${WRITTEN}' };`;
 const NOW = 'time::millis(time::now())';
 
 export const commitStatement = (batch: Batch, tables: ReadonlyMap<string, TableDefinition>): Statement => {
@@ -36,6 +42,7 @@ export const commitStatement = (batch: Batch, tables: ReadonlyMap<string, TableD
   const text = [
     'BEGIN;',
     FENCE,
+    ONCE,
     ...(commit === undefined ? [] : ['INSERT INTO commit $commit RETURN NONE;']),
     ...writes,
     `UPDATE ONLY log_head:main SET ${head}batch = $batch, lease_until = ${NOW} + ${LEASE_MS} RETURN NONE;`,
@@ -75,8 +82,11 @@ const tableStatements = (
   return statements;
 };
 
-/** Takes the next epoch, unless another holder's lease is good and `takeover` is false. Times by the database's clock. */
-export const acquireStatement = (holder: string, takeover: boolean): Statement => ({
+/**
+ * Takes the next epoch, unless another holder's lease is good and `takeover` is false; a holder that has an epoch after
+ * `known` already keeps it. Times by the database's clock.
+ */
+export const acquireStatement = (holder: string, known: number, takeover: boolean): Statement => ({
   text: `
     BEGIN;
     LET $now = ${NOW};
@@ -85,7 +95,7 @@ export const acquireStatement = (holder: string, takeover: boolean): Statement =
       THROW '${HELD}' + <string>($was.lease_until - $now)
     };
     UPSERT ONLY log_head:main SET
-      epoch = ($was.epoch ?? 0) + 1,
+      epoch = IF $was.holder = $holder AND $was.epoch > $known { $was.epoch } ELSE { ($was.epoch ?? 0) + 1 },
       holder = $holder,
       lease_until = $now + ${LEASE_MS},
       head = $was.head ?? 0,
@@ -94,7 +104,7 @@ export const acquireStatement = (holder: string, takeover: boolean): Statement =
       batch = $was.batch ?? NULL
       RETURN AFTER;
     COMMIT;`,
-  bindings: { holder, takeover },
+  bindings: { holder, known, takeover },
 });
 
 export const renewStatement = (epoch: number): Statement => ({

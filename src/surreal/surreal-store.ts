@@ -1,13 +1,15 @@
-import { RecordId, type Surreal } from 'surrealdb';
+import { randomUUID } from 'node:crypto';
+import { RecordId, type SurrealSession } from 'surrealdb';
 import { CrucibleError, messageOf } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { IDEMPOTENCY_TABLE } from '../log/idempotency.ts';
+import { earliestFirst } from '../log/limits.ts';
 import type { IndexRead, Row, TableDefinition } from '../log/records.ts';
 import { compareScalars, indexValue, readPlan } from '../log/scalar-order.ts';
 import { CommitFailure, type CommitHead, type Lease, type LogStore, type TermKind } from '../log/store.ts';
 import { decodeCommit, type CommitRow } from './commit-codec.ts';
 import { connect, type ConnectOptions, type Connection } from './engine.ts';
-import { HELD, isConflict, transactionFailure, withoutAnswer, type Answer } from './failures.ts';
+import { HELD, WRITTEN, isConflict, transactionFailure, withoutAnswer, type Answer } from './failures.ts';
 import { indexStatement } from './index-read.ts';
 import { decodeRow } from './row-codec.ts';
 import { defineSchema } from './schema.ts';
@@ -21,7 +23,7 @@ import {
 
 export interface SurrealStoreOptions {
   readonly tables: readonly TableDefinition[];
-  /** Names this process in the lease. */
+  /** Names this process in the lease, for people to read. */
   readonly holder: string;
   readonly logger: Logger;
   /**
@@ -40,7 +42,7 @@ export const openSurrealStore = async (options: ConnectOptions & SurrealStoreOpt
   try {
     return await createSurrealStore(connection, options);
   } catch (error) {
-    await connection.db.close();
+    await connection.close();
     throw error;
   }
 };
@@ -49,13 +51,16 @@ const CONFLICT_ATTEMPTS = 10;
 
 /** The storage on a connection that is open. */
 export const createSurrealStore = async (
-  { db, embedded }: Connection,
+  { db, embedded, close }: Connection,
   options: SurrealStoreOptions,
 ): Promise<LogStore> => {
   const definitions = [...options.tables, IDEMPOTENCY_TABLE];
   const tables = new Map(definitions.map((table) => [table.name, table]));
   await defineSchema(db, definitions);
   const takeover = options.takeover ?? embedded;
+  // Of this store alone: a process that starts again under the same name is another holder.
+  const holder = `${options.holder} ${randomUUID()}`;
+  let epoch = 0;
 
   const tableOf = (name: string): TableDefinition => {
     const table = tables.get(name);
@@ -72,35 +77,34 @@ export const createSurrealStore = async (
     hasTable: (name) => tables.has(name),
 
     async acquire() {
-      const lease = await acquire(db, acquireStatement(options.holder, takeover));
+      const lease = await acquire(db, acquireStatement(holder, epoch, takeover));
+      epoch = lease.epoch;
       options.logger.info({ epoch: lease.epoch, head: lease.head }, 'The lease of the log is ours');
       return lease;
     },
-    async renew(epoch) {
-      await transact(db, renewStatement(epoch));
+    async renew(held) {
+      await transact(db, renewStatement(held));
     },
     async commit(batch) {
       await transact(db, commitStatement(batch, tables));
     },
-    async release(epoch) {
-      const { text, bindings } = releaseStatement(epoch);
+    async release(held) {
+      const { text, bindings } = releaseStatement(held);
       await db.query(text, bindings);
     },
-    async close() {
-      await db.close();
-    },
+    close,
 
     async scan(from, to) {
       const rows = await read<CommitRow>(
-        "SELECT first, last, time, events FROM type::record('commit', $from..=$to)",
-        { from, to },
+        "SELECT first, last, time, events FROM type::record('commit', $earliest..=$to) WHERE last >= $from",
+        { earliest: earliestFirst(from), from, to },
       );
       return rows.map(decodeCommit);
     },
     async heads(from, to) {
       const rows = await read<{ first: number; last: number; time: number }>(
-        "SELECT first, last, time FROM type::record('commit', $from..=$to)",
-        { from, to },
+        "SELECT first, last, time FROM type::record('commit', $earliest..=$to) WHERE last >= $from",
+        { earliest: earliestFirst(from), from, to },
       );
       return rows.map(({ first, last, time }): CommitHead => ({ first, last, timeMs: time }));
     },
@@ -145,8 +149,13 @@ export const createSurrealStore = async (
     },
     async readIndex(indexRead) {
       const table = tableOf(indexRead.table);
-      const { text, bindings } = indexStatement(table, indexRead);
-      return cutOff(table, indexRead, (await read<string>(text, bindings)).map(decodeRow));
+      const statement = indexStatement(table, indexRead);
+      if (statement === undefined) return [];
+      return cutOff(
+        table,
+        indexRead,
+        (await read<string>(statement.text, statement.bindings)).map(decodeRow),
+      );
     },
   };
 };
@@ -166,7 +175,7 @@ const cutOff = (table: TableDefinition, read: IndexRead, rows: readonly Row[]): 
 };
 
 /** Runs a transaction; one that lost against another is run again, because nothing of it was written. */
-const transact = async (db: Surreal, { text, bindings }: Statement): Promise<readonly unknown[]> => {
+const transact = async (db: SurrealSession, { text, bindings }: Statement): Promise<readonly unknown[]> => {
   for (let attempt = 1; ; attempt += 1) {
     let answers: readonly (Answer & { readonly result?: unknown })[];
     try {
@@ -175,12 +184,13 @@ const transact = async (db: Surreal, { text, bindings }: Statement): Promise<rea
       throw withoutAnswer(error);
     }
     const failure = transactionFailure(answers);
-    if (failure === undefined) return answers.map(({ result }) => result);
+    if (failure === undefined || failure.message.includes(WRITTEN))
+      return answers.map(({ result }) => result);
     if (!isConflict(failure.message) || attempt >= CONFLICT_ATTEMPTS) throw failure;
   }
 };
 
-const acquire = async (db: Surreal, statement: Statement): Promise<Lease> => {
+const acquire = async (db: SurrealSession, statement: Statement): Promise<Lease> => {
   let results: readonly unknown[];
   try {
     results = await transact(db, statement);

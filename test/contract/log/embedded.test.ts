@@ -1,0 +1,20 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll } from 'vitest';
+import { surrealHarness } from './surreal-harness.ts';
+import { describeLog } from './log-contract.ts';
+import { describeStore } from './store-contract.ts';
+import { describeSurreal } from './surreal-contract.ts';
+
+// A blank and a letter beyond ASCII: such directories exist.
+const directory = mkdtempSync(join(tmpdir(), 'crucible log é '));
+const embedded = surrealHarness('SurrealDB embedded, RocksDB', () =>
+  Promise.resolve(`rocksdb://${directory}/db`),
+);
+
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+describeStore(embedded);
+describeLog(embedded);
+describeSurreal(embedded);

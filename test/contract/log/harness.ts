@@ -1,0 +1,37 @@
+import { CrucibleError } from '../../../src/kernel/errors.ts';
+import type { TableDefinition } from '../../../src/log/records.ts';
+import type { LogStore } from '../../../src/log/store.ts';
+
+/** One fresh database; each call of `store` is another writer on it, as another process or a restart would be. */
+export interface Database {
+  store(): Promise<LogStore>;
+}
+
+export interface StoreHarness {
+  readonly name: string;
+  database(): Promise<Database>;
+}
+
+/** The tables of the contract: one with every kind of index, one without. */
+export const TABLES: readonly TableDefinition[] = [
+  {
+    name: 'thing',
+    indexes: [
+      { name: 'thing_size', fields: ['size'] },
+      { name: 'thing_group_size', fields: ['group', 'size'] },
+      { name: 'thing_group_state_size', fields: ['group', 'state', 'size'] },
+    ],
+  },
+  { name: 'plain', indexes: [] },
+];
+
+/** The error that the work ends with; an answer is a failure of the test. */
+export const failure = async (work: Promise<unknown>): Promise<CrucibleError> => {
+  try {
+    await work;
+  } catch (error) {
+    if (error instanceof CrucibleError) return error;
+    throw error;
+  }
+  throw new Error('It did not fail');
+};

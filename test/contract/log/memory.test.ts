@@ -1,0 +1,15 @@
+import { createMemoryDisk, createMemoryStore } from '../../../src/log/memory-store.ts';
+import { TABLES, type StoreHarness } from './harness.ts';
+import { describeLog } from './log-contract.ts';
+import { describeStore } from './store-contract.ts';
+
+const memory: StoreHarness = {
+  name: 'memory',
+  async database() {
+    const disk = createMemoryDisk();
+    return { store: async () => createMemoryStore({ tables: TABLES, disk }) };
+  },
+};
+
+describeStore(memory);
+describeLog(memory);

@@ -1,0 +1,75 @@
+import { describe, expect, test } from 'vitest';
+import { newId } from '../../../src/kernel/ids.ts';
+import { silentLogger } from '../../../src/kernel/logger.ts';
+import { createLog, idleReactor } from '../../../src/log/create-log.ts';
+import { indexStatement } from '../../../src/surreal/index-read.ts';
+import { sampleEvent } from '../../support/sample-events.ts';
+import { TABLES, failure } from './harness.ts';
+import type { SurrealHarness } from './surreal-harness.ts';
+
+/** What rests on how SurrealDB plans and reads, beyond the contract. */
+export const describeSurreal = (harness: SurrealHarness): void => {
+  describe(`the adapter on ${harness.name}`, () => {
+    test('reads rows and terms from their indexes, with the LIMIT at the scan and without a sort', async () => {
+      const { session, store: openStore } = await harness.sessionDatabase();
+      const store = await openStore();
+      const { epoch } = await store.acquire();
+      const insert = Array.from({ length: 3_000 }, (_, i) => ({
+        id: `t${i}`,
+        group: `g${i % 3}`,
+        state: 'open',
+        size: i,
+      }));
+      await store.commit({
+        id: newId('cmt'),
+        epoch,
+        commit: undefined,
+        writes: [{ table: 'thing', insert, update: [], remove: [] }],
+      });
+      const [thing] = TABLES;
+      if (thing === undefined) throw new Error('There is no table');
+      for (const { index, equals } of [
+        { index: 'thing_size', equals: [] },
+        { index: 'thing_group_size', equals: ['g1'] },
+        { index: 'thing_group_state_size', equals: ['g1', 'open'] },
+      ]) {
+        const read = { table: 'thing', index, equals, after: 1_000, limit: 5 };
+        const statement = indexStatement(thing, read);
+        const [plan] = await session.query<[unknown]>(`EXPLAIN ${statement?.text}`, statement?.bindings);
+        const shown = String(plan);
+        expect(shown).toMatch(new RegExp(`IndexScan.*${index}`));
+        expect(shown).toMatch(/direction: Forward, limit: /);
+        expect(shown).not.toMatch(/TableScan|Sort|Filter/);
+        expect((await store.readIndex(read)).map(({ size }) => size)).toHaveLength(5);
+      }
+      const [plan] = await session.query<[unknown]>(
+        'EXPLAIN SELECT VALUE first FROM commit WHERE types CONTAINS $term',
+        {
+          term: 'custom.a@0',
+        },
+      );
+      expect(JSON.stringify(plan)).toMatch(/IndexScan.*commit_types/);
+    });
+
+    test('people can read the events in SurrealQL', async () => {
+      const { session, store } = await harness.sessionDatabase();
+      const log = await createLog({
+        store: await store(),
+        reactor: idleReactor,
+        clock: { now: () => 0 },
+        logger: silentLogger,
+      });
+      await log.append({ events: [sampleEvent({ type: 'custom.a' }), sampleEvent({ type: 'custom.b' })] });
+      await log.append({ events: [sampleEvent({ type: 'custom.c' })] });
+      const [types] = await session.query<[string[]]>('RETURN fn::events(1, 10).type');
+      expect(types).toEqual(['custom.a', 'custom.b', 'custom.c']);
+    });
+
+    test('a database of a newer version is refused', async () => {
+      const { session, store } = await harness.sessionDatabase();
+      await store();
+      await session.query('UPDATE log_schema:main SET version = 99');
+      expect((await failure(store())).code).toBe('store_too_new');
+    });
+  });
+};
