@@ -291,7 +291,7 @@ describe('condition.script', () => {
     execute(
       hookOf(
         { type: 'script', source: 'export default () => "ran"' },
-        { condition: { script, timeout_ms: 500 } },
+        { condition: { script, timeout_ms: script.includes('new Promise') ? 200 : 5_000 } },
       ),
     );
 

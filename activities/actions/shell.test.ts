@@ -315,7 +315,7 @@ describe.runIf(process.platform === 'linux')('nothing is left running', () => {
         shell: `trap '' TERM; echo began; setsid ${daemon('deep.pid')} & ${wait('deep.pid')}; while :; do sleep 1; done`,
       },
       {},
-      { timeoutMs: 1_500 },
+      { timeoutMs: 3_000 },
     );
     expect(outcome).toMatchObject({ kind: 'retryable', code: 'timeout', detail: { stdout: 'began\n' } });
     expect(running(await pidIn('deep.pid'))).toBe(false);

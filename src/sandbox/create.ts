@@ -147,7 +147,7 @@ export const createSandbox = (deps: SandboxDeps): Sandbox => {
             break;
           case 'done': {
             const result = resultOf(message.outcome, request, log);
-            end(result, result.kind !== 'exceeded' || result.limit === 'result_size');
+            end(result, result.kind !== 'exceeded');
             break;
           }
           case 'checked':

@@ -26,6 +26,10 @@ const run = async (message: ToRunner & { type: 'run' }): Promise<void> => {
     },
     log: (line) => send({ type: 'log', job, line }),
     residentBytes: () => process.memoryUsage.rss(),
+    processorMs: () => {
+      const { user, system } = process.cpuUsage();
+      return (user + system) / 1000;
+    },
   });
   for (const key of waiting.keys()) if (key.startsWith(`${job}.`)) waiting.delete(key);
   send({ type: 'done', job, outcome });

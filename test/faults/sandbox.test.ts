@@ -100,7 +100,7 @@ describe('a script that uses too much ends, and the next one runs', () => {
 
   it('keeps what was logged before', async () => {
     const result = await run('export default (i, c) => { c.log("before"); return new Promise(() => {}); }', {
-      timeoutMs: 500,
+      timeoutMs: 1_500,
     });
     expect(result).toMatchObject({ kind: 'exceeded', limit: 'timeout', log: ['before'] });
   });
