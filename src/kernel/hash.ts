@@ -8,16 +8,20 @@ import type { JsonValue } from './json.ts';
 export const canonicalJson = (value: JsonValue): string => {
   if (typeof value !== 'object' || value === null) return scalarText(value);
   if (Array.isArray(value)) return `[${(value as readonly JsonValue[]).map(canonicalJson).join(',')}]`;
-  const fields = Object.entries(value).filter(([, field]: [string, JsonValue | undefined]) => field !== undefined);
+  const fields = Object.entries(value).filter(
+    ([, field]: [string, JsonValue | undefined]) => field !== undefined,
+  );
   fields.sort(([a], [b]) => (a < b ? -1 : 1));
   return `{${fields.map(([key, field]) => `${JSON.stringify(key)}:${canonicalJson(field)}`).join(',')}}`;
 };
 
 /** SHA-256 of the canonical text, in hex: equal values have equal hashes, whatever the order of their keys. */
-export const contentHash = (value: JsonValue): string => createHash('sha256').update(canonicalJson(value)).digest('hex');
+export const contentHash = (value: JsonValue): string =>
+  createHash('sha256').update(canonicalJson(value)).digest('hex');
 
 const scalarText = (value: string | number | boolean | null): string => {
-  if (typeof value === 'number' && !Number.isFinite(value)) throw new TypeError(`${value} is not a JSON number`);
+  if (typeof value === 'number' && !Number.isFinite(value))
+    throw new TypeError(`${value} is not a JSON number`);
   const text: string | undefined = JSON.stringify(value);
   if (text === undefined) throw new TypeError(`a ${typeof value} is not a JSON value`);
   return text;
