@@ -6,6 +6,7 @@ import type { CrucibleEvent } from '../events/envelope.ts';
 import type { Log } from '../log/log.ts';
 import { decide, type Decision } from './decide.ts';
 import { SWEEP_AFTER_MS } from './new-run.ts';
+import type { LiveRuns } from './live-runs.ts';
 import type { ActionOutcome } from './outcome.ts';
 import type { Policies } from './policies.ts';
 import { isFinal, statesBefore } from './states.ts';
@@ -29,6 +30,8 @@ export type AttemptAnswer =
 export interface AttemptDeps {
   readonly log: Log;
   readonly policies: Policies;
+  /** Saves the read of a row that this process has just written. */
+  readonly live: LiveRuns;
   readonly buildEvent: BuildEvent;
   readonly clock: Clock;
   /** 0 to 1. */
@@ -49,6 +52,8 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
   const { log, policies, clock } = deps;
 
   const runOf = async (id: string): Promise<Run> => {
+    const live = deps.live.get(id);
+    if (live !== undefined) return live;
     const row = await log.records.get(RUN_TABLE.name, id);
     if (row === undefined) throw new CrucibleError('not_found', `there is no run ${id}`);
     return runFrom(row);
@@ -150,7 +155,7 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
                 error: attempt.error?.message ?? null,
                 attempts: ask.attempt,
                 temporal_run_id: ask.temporalRunId,
-                started_at: run.started_at ?? startedAt,
+                started_at: ask.attempt === 1 ? startedAt : (run.started_at ?? startedAt),
                 finished_at: final ? now : null,
                 due_at: dueAt,
                 sweep_at: dueAt === null ? null : dueAt + SWEEP_AFTER_MS,

@@ -10,6 +10,7 @@ import { createLog } from '../log/create-log.ts';
 
 import { createMemoryStore } from '../log/memory-store.ts';
 import { createAttempts, type AttemptAsk } from './attempts.ts';
+import { createLiveRuns } from './live-runs.ts';
 import type { ActionOutcome, AttemptContext, AttemptPolicy } from './outcome.ts';
 import { createPolicies } from './policies.ts';
 import { createTargetReactor } from './reactor.ts';
@@ -65,8 +66,11 @@ const openDispatch = async () => {
       },
     },
   });
+  const live = createLiveRuns();
+  log.onCommit(live.committed);
   const attempts = createAttempts({
     log,
+    live,
     policies,
     buildEvent,
     clock,
@@ -425,7 +429,10 @@ describe('the ledger', () => {
 
   it('gives the longest page that may be asked for', async () => {
     await dispatch.publish();
-    expect(await dispatch.runs.list('hook:h', { limit: 1_000 })).toMatchObject({ data: [{}], next_cursor: null });
+    expect(await dispatch.runs.list('hook:h', { limit: 1_000 })).toMatchObject({
+      data: [{}],
+      next_cursor: null,
+    });
   });
 
   it('refuses a cursor that is not its own, an unknown run, and the replay of one that has not ended', async () => {

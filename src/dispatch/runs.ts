@@ -75,7 +75,10 @@ export const createRunService = (deps: {
       const last = data.at(-1);
       return {
         data,
-        next_cursor: rows.length > Math.min(limit, MAX_READ - 1) && last !== undefined ? `r1.${last.event_position}` : null,
+        next_cursor:
+          rows.length > Math.min(limit, MAX_READ - 1) && last !== undefined
+            ? `r1.${last.event_position}`
+            : null,
       };
     },
 

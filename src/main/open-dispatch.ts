@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createAttemptActivities } from '../../activities/attempt.ts';
 import { createAttempts } from '../dispatch/attempts.ts';
+import { createLiveRuns } from '../dispatch/live-runs.ts';
 import type { Policies } from '../dispatch/policies.ts';
 import { createStarter, type Starter } from '../dispatch/starter.ts';
 import { createSweeper } from '../dispatch/sweeper.ts';
@@ -26,8 +27,11 @@ export const openDispatch = (
   closers: Closers,
 ): { readonly temporal: Temporal; readonly starter: Starter } => {
   const logger = (component: string) => root.child({ component });
+  const live = createLiveRuns();
+  log.onCommit(live.committed);
   const attempts = createAttempts({
     log,
+    live,
     policies,
     buildEvent,
     clock,
