@@ -29,7 +29,7 @@ export interface Candidate {
   readonly locator: Locator | undefined;
 }
 
-export interface Verdict {
+interface Verdict {
   readonly issues: readonly Issue[];
   /** Every issue is one of the guard's: it is the address that is refused, and nothing else. */
   readonly onlyEgress: boolean;

@@ -6,7 +6,7 @@ import { atTheTop, createLocator, type Locator } from './positions.ts';
 
 /** The largest hook file, in characters, and the largest front matter in it. */
 export const MAX_FILE_LENGTH = 512 * 1024;
-export const MAX_FRONT_MATTER_LENGTH = 64 * 1024;
+const MAX_FRONT_MATTER_LENGTH = 64 * 1024;
 
 /** How often aliases (`*name`) may be used, each counted with what it holds. */
 const MAX_ALIASES = 50;

@@ -4,7 +4,7 @@ import { messageOf, type Issue } from '../../src/kernel/errors.ts';
 import { resolveInside, type HookPlace } from './inside.ts';
 
 /** The largest script, in bytes. */
-export const MAX_SCRIPT_BYTES = 256 * 1024;
+const MAX_SCRIPT_BYTES = 256 * 1024;
 
 export interface ScriptFile {
   readonly source: string | undefined;

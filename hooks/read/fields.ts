@@ -51,7 +51,7 @@ const unknownKey = (key: string, path: string, kind: string, known: readonly str
 });
 
 /** Every issue of a zod error in our words: what was expected, where. */
-export const issuesOfZod = (error: z.ZodError, input: unknown, path: string): readonly Issue[] =>
+const issuesOfZod = (error: z.ZodError, input: unknown, path: string): readonly Issue[] =>
   error.issues.flatMap((issue): readonly Issue[] => {
     const at = [path, ...issue.path.map(String)].filter((part) => part !== '').join('.');
     const written = issue.path.reduce<unknown>(

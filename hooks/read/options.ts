@@ -17,8 +17,8 @@ const POST_RETRY: RetryOptions = {
   max_ms: 60_000,
 };
 
-export const POST_TIMEOUT_MS = 30_000;
-export const PRE_TIMEOUT_MS = 2_000;
+const POST_TIMEOUT_MS = 30_000;
+const PRE_TIMEOUT_MS = 2_000;
 
 export const readOptions = (value: unknown, { timing, phase }: HookDefinition['trigger']): ReadOptions => {
   const pre = timing === 'pre';

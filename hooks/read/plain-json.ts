@@ -1,11 +1,10 @@
 import type { Issue } from '../../src/kernel/errors.ts';
-import type { JsonValue } from '../../src/kernel/json.ts';
 
 /** How deep a hook may nest: what people write is below 10. */
-export const MAX_DEPTH = 32;
+const MAX_DEPTH = 32;
 
 /** How many values a hook may hold, aliases counted each time they are used. */
-export const MAX_VALUES = 10_000;
+const MAX_VALUES = 10_000;
 
 /**
  * Everything that keeps a value from being plain JSON that the log can store and give back exactly: other types of
@@ -43,9 +42,6 @@ export const plainJsonIssues = (value: unknown): readonly Issue[] => {
   walk(value, '', 0);
   return issues;
 };
-
-/** The value, after {@link plainJsonIssues} found nothing. */
-export const asJson = (value: unknown): JsonValue => value as JsonValue;
 
 const scalarProblem = (value: unknown): { message: string; hint?: string } | undefined => {
   switch (typeof value) {
