@@ -3,9 +3,9 @@ import type { CrucibleEvent } from '../events/envelope.ts';
 import { createQueue } from './queue.ts';
 
 /** Decides which events a subscriber gets. A compiled filter's `match(event).matched === true`, or anything else. */
-export type Wanted = (event: CrucibleEvent) => boolean;
+type Wanted = (event: CrucibleEvent) => boolean;
 
-export interface SubscribeOptions {
+interface SubscribeOptions {
   /** Ends the subscription. */
   readonly signal: AbortSignal;
   /** How many events may wait for this subscriber. Default 10,000. */

@@ -58,7 +58,7 @@ const unknownVariables = (env: ConfigSources['env']): Issue[] => {
  * The settings from `crucible.yaml`, then from variables, which win.
  * @throws CrucibleError `config_invalid` with everything that is wrong; values of secrets are not shown
  */
-export const readSettings = ({ env, cwd }: Pick<ConfigSources, 'env' | 'cwd'>): Settings => {
+const readSettings = ({ env, cwd }: Pick<ConfigSources, 'env' | 'cwd'>): Settings => {
   const file = readFile(cwd);
   const issues: Issue[] = [...unknownIn(file), ...unknownVariables(env)];
   const settings: Partial<Record<SettingName, unknown>> = {};

@@ -180,7 +180,7 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
 };
 
 /** What the ledger already says to this ask; undefined: the attempt is still to be made. Pure. */
-export const recordedAnswer = (
+const recordedAnswer = (
   run: Run,
   ask: Pick<AttemptAsk, 'generation' | 'attempt'>,
   nowMs: number,

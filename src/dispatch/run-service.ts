@@ -7,7 +7,7 @@ export interface RunDetail {
   readonly definition: JsonObject;
 }
 
-export interface RunPage {
+interface RunPage {
   readonly data: readonly Run[];
   readonly next_cursor: string | null;
 }

@@ -12,7 +12,7 @@ import { runFrom } from './rows.ts';
 const PAGE = 200;
 
 /** What to do with a run that has not moved for a while, by what Temporal knows of its workflow. Pure. */
-export const sweepAction = (run: Run, workflow: WorkflowState): 'leave' | 'start' | 'settle' => {
+const sweepAction = (run: Run, workflow: WorkflowState): 'leave' | 'start' | 'settle' => {
   if (isFinal(run.state)) return 'leave';
   if (workflow === 'running') return 'leave';
   // Never started, or Temporal has lost or forgotten it: the row says that it has not ended, so it goes on.

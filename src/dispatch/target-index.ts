@@ -53,7 +53,7 @@ const groupByPattern = (targets: Iterable<Target>): Map<string, Target[]> => {
 };
 
 /** `custom.note.imported` is found by itself, by `custom.note.*`, by `custom.*` and by `*`. */
-export const patternsOf = (eventType: string): readonly string[] => {
+const patternsOf = (eventType: string): readonly string[] => {
   const parts = eventType.split('.');
   const wildcards = parts.slice(0, -1).map((_, index) => `${parts.slice(0, index + 1).join('.')}.*`);
   const star = OWN_FAMILIES.has(parts[0] ?? '') ? [] : ['*'];

@@ -1,6 +1,6 @@
 /** What JSON (RFC 8259) can say. */
 export type JsonValue = string | number | boolean | null | JsonArray | JsonObject;
-export type JsonArray = readonly JsonValue[];
+type JsonArray = readonly JsonValue[];
 export interface JsonObject {
   readonly [key: string]: JsonValue;
 }

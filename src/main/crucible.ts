@@ -4,14 +4,12 @@ import { createHookDirectory } from '../../hooks/directory/directory.ts';
 import { createRouter } from '../../router/router.ts';
 import { createAccess } from '../access/access.ts';
 import { loadAdminKey, type AdminKey } from '../access/admin-key-file.ts';
-import type { Config } from '../config/config.ts';
 import type { BuildEvent } from '../dispatch/terminal-event.ts';
 import { buildEvent as build } from '../events/build.ts';
 import { catalogue } from '../events/catalogue.ts';
 import { createHttpServer } from '../http/server.ts';
-import type { CrucibleError } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
-import type { Logger } from '../kernel/logger.ts';
+import type { CrucibleDeps } from './deps.ts';
 import { eventTypes } from './event-types.ts';
 import { createClosers, type Closers } from './closers.ts';
 import { healthOf } from './health.ts';
@@ -25,18 +23,6 @@ import { workflowUrls } from './workflow-url.ts';
 const HTTP_GRACE_MS = 10_000;
 /** How long the door stays shut for Temporal's sake: the first runs are fast then. */
 const TEMPORAL_PATIENCE_MS = 20_000;
-
-export interface CrucibleDeps {
-  readonly config: Config;
-  readonly logger: Logger;
-  readonly version: string;
-  /** `secrets.NAME` of templates. */
-  readonly readSecret: (name: string) => string | undefined;
-  /** Of which commands of hooks see a few variables. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  /** The log cannot be trusted any more in this process: end it. */
-  readonly onFatal: (error: CrucibleError) => void;
-}
 
 export interface Crucible {
   readonly url: string;

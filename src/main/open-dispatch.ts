@@ -10,7 +10,7 @@ import { systemClock as clock } from '../kernel/clock.ts';
 import type { Log } from '../log/log.ts';
 import { openTemporal, type Temporal } from '../temporal/temporal.ts';
 import type { Closers } from './closers.ts';
-import type { CrucibleDeps } from './crucible.ts';
+import type { CrucibleDeps } from './deps.ts';
 import { pathsOf } from './paths.ts';
 import { startTicker } from './ticker.ts';
 

@@ -12,7 +12,7 @@ import { openSurrealStore } from '../surreal/surreal-store.ts';
 import { WEBHOOK_TABLE } from '../webhooks/row.ts';
 import { loadTargets as loadWebhookTargets } from '../webhooks/targets.ts';
 import type { Closers } from './closers.ts';
-import type { CrucibleDeps } from './crucible.ts';
+import type { CrucibleDeps } from './deps.ts';
 
 const TABLES = [RUN_TABLE, ATTEMPT_TABLE, DEFINITION_TABLE, HOOK_TABLE, WEBHOOK_TABLE];
 

@@ -15,7 +15,7 @@ import { createSecretBox } from '../webhooks/secret-box.ts';
 import { createWebhookService } from '../webhooks/service.ts';
 import type { WebhookService } from '../webhooks/webhook.ts';
 import type { Closers } from './closers.ts';
-import type { CrucibleDeps } from './crucible.ts';
+import type { CrucibleDeps } from './deps.ts';
 import { loadEncryptionKey } from './encryption-key.ts';
 import { pathsOf } from './paths.ts';
 import { systemOrigin } from './system-origin.ts';
