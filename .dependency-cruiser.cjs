@@ -109,7 +109,7 @@ module.exports = {
       name: 'clients-use-the-client',
       severity: 'error',
       from: { path: '^(src/cli|dashboard|examples)/', pathNot: '\\.test\\.ts$' },
-      to: { path: '^src/', pathNot: '^src/((client|cli)/|webhooks/verify\.ts$)' },
+      to: { path: '^src/', pathNot: '^src/((client|cli)/|webhooks/verify[.]ts$)' },
     },
   ],
   options: {

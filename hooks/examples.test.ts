@@ -42,7 +42,7 @@ const eventOf = ({
   readonly payload?: JsonValue;
 }): CrucibleEvent => ({
   id: 'evt_01932f6e-7a1c-7c3e-9b55-0d6c2a1f4e10',
-  type: String(type),
+  type: typeof type === 'string' ? type : '',
   version: '1.0.0',
   source: { kind: 'user', user_id: 'alice' },
   actor: 'user:alice',

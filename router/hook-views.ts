@@ -31,7 +31,7 @@ export const hookView = (hook: HookView): z.input<typeof hookSchema> => ({
   enabled: hook.enabled,
   file: hook.file,
   errors: hook.errors,
-  definition: { ...hook.definition } as unknown as z.input<typeof jsonObjectSchema>,
+  definition: { ...hook.definition },
   created_at: isoTime(hook.created_at),
   updated_at: isoTime(hook.updated_at),
 });

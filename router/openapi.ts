@@ -99,7 +99,7 @@ const mayBeAbsent = (field: z.core.$ZodType | undefined): boolean => {
 
 const withRequired = (parameter: JsonValue, route: Route): JsonValue => {
   const given = asObject(parameter);
-  const field = route.input.shape[String(given['name'])];
+  const field = typeof given['name'] === 'string' ? route.input.shape[given['name']] : undefined;
   return { ...given, required: given['in'] === 'path' || !mayBeAbsent(field) };
 };
 

@@ -84,7 +84,7 @@ export const webhookView = (webhook: WebhookView): z.input<typeof webhookSchema>
   enabled: webhook.enabled,
   disabled_reason: webhook.disabled_reason ?? null,
   paused: webhook.paused,
-  filters: webhook.filters.map((filter) => ({ ...filter }) as z.input<typeof viewFilterSchema>),
+  filters: webhook.filters.map((filter) => ({ ...filter })),
   worlds: [...webhook.worlds],
   auth: webhook.auth,
   secret_hint: webhook.secret_hint,

@@ -1,14 +1,4 @@
-import {
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  type Document,
-  type LineCounter,
-  type Node,
-  type Pair,
-  type Scalar,
-} from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, type Document, type LineCounter, type Node } from 'yaml';
 
 /** A place in a file; both counted from 1. */
 interface Position {
@@ -90,9 +80,9 @@ const stepInto = (node: Node, rest: string): Step | undefined => {
   }
   if (!isMap(node)) return undefined;
   let best: Step | undefined;
-  for (const { key, value } of node.items as Pair[]) {
+  for (const { key, value } of node.items) {
     if (!isScalar(key)) continue;
-    const name = String((key as Scalar).value);
+    const name = String(key.value);
     if (rest !== name && !rest.startsWith(`${name}.`)) continue;
     if (best === undefined || name.length > best.length)
       best = { length: name.length, start: key.range?.[0], value };

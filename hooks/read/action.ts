@@ -26,7 +26,8 @@ export const readAction = async (value: unknown, place: HookPlace | undefined): 
   const { type } = value;
   const kind = typeof type === 'string' && isKind(type) ? type : undefined;
   if (kind === undefined) {
-    const message = type === undefined ? 'is missing' : `there is no action \`${String(type).slice(0, 50)}\``;
+    const message =
+      type === undefined ? 'is missing' : `there is no action ${JSON.stringify(type).slice(0, 50)}`;
     const hint =
       (typeof type === 'string' ? didYouMean(type, KINDS) : undefined)?.hint ?? `one of ${KINDS.join(', ')}`;
     return refused({ path: below(PATH, 'type'), message, hint });

@@ -1,4 +1,4 @@
-import type { CrucibleError } from '../kernel/errors.ts';
+import { messageOf, type CrucibleError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { STATUS } from './status.ts';
 
@@ -6,7 +6,7 @@ import { STATUS } from './status.ts';
 const causeOf = (error: CrucibleError): string | undefined => {
   const { cause } = error;
   if (cause === undefined) return undefined;
-  return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+  return cause instanceof Error ? (cause.stack ?? cause.message) : messageOf(cause);
 };
 
 /** Our faults are errors in the log; the caller's are its own business and only seen when debugging. */

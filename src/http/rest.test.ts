@@ -162,7 +162,7 @@ describe('bodies that are refused', () => {
         },
         body: new Blob([text]).stream(),
         duplex: 'half',
-      } as RequestInit);
+      });
       await response.text();
       return response.status;
     };

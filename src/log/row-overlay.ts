@@ -112,7 +112,7 @@ const guardIssues = (
 ): Issue[] =>
   Object.entries(when).flatMap(([field, wanted]) => {
     const actual = row[field] ?? null;
-    const accepted: readonly JsonValue[] = Array.isArray(wanted) ? wanted : [wanted as Scalar | null];
+    const accepted: readonly JsonValue[] = Array.isArray(wanted) ? wanted : [wanted];
     if (accepted.includes(actual)) return [];
     const expected = accepted.map((value) => JSON.stringify(value)).join(' or ');
     return [

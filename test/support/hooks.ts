@@ -8,6 +8,7 @@ import { HOOK_TABLE } from '../../hooks/registry/row.ts';
 import { createHookService } from '../../hooks/registry/service.ts';
 import { loadTargets } from '../../hooks/registry/target.ts';
 import { createTargetReactor } from '../../src/dispatch/reactor.ts';
+import { runFrom } from '../../src/dispatch/rows.ts';
 import { ATTEMPT_TABLE, DEFINITION_TABLE, RUN_TABLE } from '../../src/dispatch/run.ts';
 import { createEgress } from '../../src/egress/create.ts';
 import { buildEvent } from '../../src/events/build.ts';
@@ -93,7 +94,7 @@ export const openHooks = async ({
       const runs: string[] = [];
       const end = log.onCommit(({ reactions }) => {
         for (const { row } of reactions)
-          if (row['event_id'] === event.id) runs.push(`${String(row['target'])} ${String(row['state'])}`);
+          if (row['event_id'] === event.id) runs.push(`${runFrom(row).target} ${runFrom(row).state}`);
       });
       await log.append({ events: [event] });
       end();
