@@ -69,11 +69,10 @@ const tableStatements = (
     statements.push(`INSERT INTO ${escapeIdent(table.name)} $insert${i} RETURN NONE;`);
   }
   if (update.length > 0) {
-    // Twice as fast as the other bulk forms. A row that is not there would be passed over silently, hence the check.
+    // The fastest of the bulk forms by far. It would pass over a row that is not there, but the loop has just read
+    // them all, and the fence says that nobody has written since.
     bindings[`update${i}`] = update.map((row) => encodeRow(table, row));
-    statements.push(
-      `FOR $row IN $update${i} { IF array::is_empty((UPDATE $row.id REPLACE $row RETURN VALUE id)) { THROW 'no such row' } };`,
-    );
+    statements.push(`FOR $row IN $update${i} { UPDATE ONLY $row.id REPLACE $row RETURN NONE };`);
   }
   if (remove.length > 0) {
     bindings[`remove${i}`] = remove.map((id) => new RecordId(table.name, id));

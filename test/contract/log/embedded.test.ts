@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { surrealHarness } from './surreal-harness.ts';
 import { describeLog } from './log-contract.ts';
 import { describeStore } from './store-contract.ts';
@@ -18,3 +18,9 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 describeStore(embedded);
 describeLog(embedded);
 describeSurreal(embedded);
+
+test('the database lies in the directory as it was named, and nowhere else', async () => {
+  await embedded.database();
+  expect(existsSync(join(directory, 'db', 'CURRENT'))).toBe(true);
+  expect(readdirSync(tmpdir()).filter((name) => name.startsWith('crucible%20log'))).toEqual([]);
+});
