@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { createHookDirectory } from '../../hooks/directory/directory.ts';
 import { createRouter } from '../../router/router.ts';
@@ -12,6 +11,7 @@ import { newId } from '../kernel/ids.ts';
 import type { CrucibleDeps } from './deps.ts';
 import { eventTypes } from './event-types.ts';
 import { createClosers, type Closers } from './closers.ts';
+import { makeDirectories } from './directories.ts';
 import { healthOf } from './health.ts';
 import { openDispatch } from './open-dispatch.ts';
 import { openLog } from './open-log.ts';
@@ -52,7 +52,7 @@ export const startCrucible = async (deps: CrucibleDeps): Promise<Crucible> => {
 
 const open = async (deps: CrucibleDeps, closers: Closers): Promise<Crucible> => {
   const { config, logger, version } = deps;
-  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  makeDirectories(config);
   const adminKey = await loadAdminKey({
     given: config.apiKey,
     path: pathsOf(config.dataDir).adminKey,

@@ -6,6 +6,7 @@ import { cacheDir } from '../config/cache-dir.ts';
 import { describeStartError, loadConfig } from '../config/load.ts';
 import type { Config } from '../config/config.ts';
 import { isCrucibleError } from '../kernel/errors.ts';
+import { makeDirectories } from './directories.ts';
 import { createPinoLogger } from './pino-logger.ts';
 import { runSupervisor } from './supervisor/loop.ts';
 import { serverProcess } from './supervisor/server-process.ts';
@@ -27,7 +28,9 @@ const env = process.env;
 
 const configuration = (): Config => {
   try {
-    return loadConfig({ env, cwd: process.cwd(), dev: true });
+    const loaded = loadConfig({ env, cwd: process.cwd(), dev: true });
+    makeDirectories(loaded);
+    return loaded;
   } catch (error) {
     process.stderr.write(`${describeStartError(error)}\n`);
     process.exit(EX_CONFIG);
