@@ -5,6 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
 import { loadConfig } from '../src/config/load.ts';
 import { createPolicies } from '../src/dispatch/policies.ts';
 import { DEFINITION_TABLE } from '../src/dispatch/run.ts';
@@ -88,25 +89,20 @@ const openProduct = async (temporal: { address: string; namespace: string }) => 
     mutations: [{ op: 'put', table: DEFINITION_TABLE.name, row: { id: 'bench', definition: {} } }],
   });
   const origin = systemOrigin('bench', newId);
+  const connection = await Connection.connect({ address: temporal.address });
+  closers.add(() => connection.close());
+  const client = new Client({ connection, namespace: temporal.namespace });
 
   return {
-    /** One publish; waits until its run is over, so that the next one finds an idle system. */
+    /** One publish; waits until its workflow is over, as the baseline does, so that the next one finds an idle system. */
     round: async (): Promise<{ ack: number; fromCall: number; fromAck: number }> => {
       began = Promise.withResolvers<number>();
-      const ended = new Promise<void>((resolve) => {
-        const stop = log.onCommit(({ events }) => {
-          if (!events.some(({ type }) => type === 'hook.executed')) return;
-          stop();
-          resolve();
-        });
-      });
       const called = performance.now();
-      await log.append({
-        events: [buildEvent({ type: 'custom.bench.tick', payload: { filler: 'x'.repeat(200) } }, origin)],
-      });
+      const event = buildEvent({ type: 'custom.bench.tick', payload: { filler: 'x'.repeat(200) } }, origin);
+      await log.append({ events: [event] });
       const acknowledged = performance.now();
       const begun = await began.promise;
-      await ended;
+      await client.workflow.getHandle(`hook:bench:${event.id}`).result();
       return { ack: acknowledged - called, fromCall: begun - called, fromAck: begun - acknowledged };
     },
     async [Symbol.asyncDispose]() {

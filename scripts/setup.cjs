@@ -22,15 +22,17 @@ if (Number(process.versions.node.split('.')[0]) < 20) {
   );
 }
 
-const wanted = createHash('sha256')
-  .update(readFileSync(join(root, 'package.json')))
-  .update(existsSync(join(root, 'package-lock.json')) ? readFileSync(join(root, 'package-lock.json')) : '')
-  .digest('hex');
+// After an install npm may have written the lock file anew, so what is noted is asked for again then.
+const wanted = () =>
+  createHash('sha256')
+    .update(readFileSync(join(root, 'package.json')))
+    .update(existsSync(join(root, 'package-lock.json')) ? readFileSync(join(root, 'package-lock.json')) : '')
+    .digest('hex');
 const installed = existsSync(stamp) ? readFileSync(stamp, 'utf8').trim() : '';
 
 const works = () => spawnSync(node, ['--version'], { encoding: 'utf8' }).status === 0;
 
-if (installed !== wanted || !works()) {
+if (installed !== wanted() || !works()) {
   console.log('Installing dependencies (about half a minute) …');
   // Not `npm ci`: it refuses lock files with optional packages of other platforms that npm itself wrote.
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
@@ -56,5 +58,5 @@ if (installed !== wanted || !works()) {
       'Check that its install script may run (npm config get ignore-scripts must be false).',
     );
   }
-  writeFileSync(stamp, `${wanted}\n`);
+  writeFileSync(stamp, `${wanted()}\n`);
 }

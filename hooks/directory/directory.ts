@@ -171,6 +171,8 @@ export const createHookDirectory = (deps: HookDirectoryDeps): HookDirectory => {
       ignored: (each) => isPassedOver(path.relative(root, each)),
       awaitWriteFinish: { stabilityThreshold: deps.writeFinishMs ?? 100, pollInterval: 20 },
     });
+    // Listened for before anything is awaited: the watcher tells it once.
+    const ready = new Promise<void>((resolve) => watcher.once('ready', resolve));
     watchers.set(root, { watcher, identity: await identityOf(root) });
     watcher.on('add', changed).on('change', changed).on('unlink', changed);
     // Not only what was watched may be gone, but the watch with it: `work` looks.
@@ -178,7 +180,7 @@ export const createHookDirectory = (deps: HookDirectoryDeps): HookDirectory => {
     watcher.on('error', (error) =>
       logger.error({}, `watching the hook directory failed: ${messageOf(error)}`),
     );
-    await new Promise<void>((resolve) => watcher.once('ready', resolve));
+    await ready;
   };
 
   /** A directory that is deleted takes its watch with it; it is made again, so that files in it are seen again. */

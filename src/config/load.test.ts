@@ -78,9 +78,13 @@ describe('the configuration', () => {
     expect(refusal(env as Record<string, string>).message).toContain(named);
   });
 
-  it('lets secrets of hooks and settings of tests pass', () => {
+  it('leaves secrets of hooks, the address that clients use and settings of tests alone', () => {
     expect(() =>
-      load({ CRUCIBLE_HOOK_SECRET_NTFY: 'x', CRUCIBLE_TEST_SURREAL: '/bin/surreal' }),
+      load({
+        CRUCIBLE_HOOK_SECRET_NTFY: 'x',
+        CRUCIBLE_TEST_SURREAL: '/bin/surreal',
+        CRUCIBLE_URL: 'http://127.0.0.1:1',
+      }),
     ).not.toThrow();
   });
 });

@@ -41,12 +41,15 @@ const unknownIn = (file: Readonly<Record<string, unknown>>): Issue[] =>
       hint: `settings: ${NAMES.join(', ')}`,
     }));
 
+/** Read by others: secrets of hooks, where clients find the server, settings of tests. */
+const FOREIGN = ['CRUCIBLE_HOOK_SECRET_', 'CRUCIBLE_URL', 'CRUCIBLE_TEST_'];
+
 /** Variables that look like ours and are not: a misspelt one must not be ignored in silence. */
 const unknownVariables = (env: ConfigSources['env']): Issue[] => {
   const known = new Set<string>(NAMES.map((name) => SETTINGS[name].variable));
   return Object.keys(env)
     .filter((key) => key.startsWith('CRUCIBLE_') && !known.has(key))
-    .filter((key) => !key.startsWith('CRUCIBLE_HOOK_SECRET_') && !key.startsWith('CRUCIBLE_TEST_'))
+    .filter((key) => !FOREIGN.some((prefix) => key.startsWith(prefix)))
     .map((key) => ({
       path: key,
       message: 'is not a variable that Crucible knows',

@@ -3,6 +3,7 @@
  * Ends with 0 after SIGINT or SIGTERM; 78 when the configuration must be mended first; 75 when starting it again may
  * help (a commit of unknown outcome); 1 otherwise.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { loadConfig, describeStartError } from '../config/load.ts';
 import { isCrucibleError, type ErrorCode } from '../kernel/errors.ts';
 import type { Config } from '../config/config.ts';
@@ -14,6 +15,8 @@ import { readVersion } from './version.ts';
 
 const EX_TEMPFAIL = 75;
 const EX_CONFIG = 78;
+/** How long a start that was asked to stop may still take to become one that can be stopped. */
+const START_PATIENCE_MS = 10_000;
 /** What only a person can mend. */
 const NEEDS_MENDING: ReadonlySet<ErrorCode> = new Set([
   'config_invalid',
@@ -40,7 +43,7 @@ const config = configuration();
 const logger = createPinoLogger(config.logLevel);
 const version = readVersion();
 
-const crucible = await startCrucible({
+const starting = startCrucible({
   config,
   logger,
   version,
@@ -50,7 +53,29 @@ const crucible = await startCrucible({
     logger.error({ err: error }, 'the log cannot be written any more by this process; it ends');
     process.exit(EX_TEMPFAIL);
   },
-}).catch(refuse);
+});
+
+/** Also while it starts: what was opened by then is closed in good order, which a start that hangs must not hold up. */
+const stop = async (reason: string): Promise<void> => {
+  if (stopping) return;
+  stopping = true;
+  logger.info({ reason }, 'stopping');
+  const crucible = await Promise.race([starting, delay(START_PATIENCE_MS)]).catch(() => undefined);
+  try {
+    await crucible?.close(reason);
+    process.exit(0);
+  } catch (error) {
+    logger.error({ err: error }, 'could not stop in good order');
+    process.exit(1);
+  }
+};
+let stopping = false;
+process.on('SIGTERM', () => void stop('SIGTERM'));
+process.on('SIGINT', () => void stop('SIGINT'));
+// The supervisor is gone: nobody would ever stop this process.
+process.on('disconnect', () => void stop('the supervisor ended'));
+
+const crucible = await starting.catch(refuse);
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 print(`Crucible ${version}`);
@@ -65,21 +90,3 @@ else
   );
 if (dev) print('Loopback addresses may be reached by hooks and webhooks (crucible dev).');
 print(`ready ${crucible.url}`);
-
-let stopping = false;
-const stop = async (reason: string): Promise<void> => {
-  if (stopping) return;
-  stopping = true;
-  logger.info({ reason }, 'stopping');
-  try {
-    await crucible.close(reason);
-    process.exit(0);
-  } catch (error) {
-    logger.error({ err: error }, 'could not stop in good order');
-    process.exit(1);
-  }
-};
-process.on('SIGTERM', () => void stop('SIGTERM'));
-process.on('SIGINT', () => void stop('SIGINT'));
-// The supervisor is gone: nobody would ever stop this process.
-process.on('disconnect', () => void stop('the supervisor ended'));

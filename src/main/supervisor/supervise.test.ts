@@ -59,6 +59,16 @@ describe('starting', () => {
   });
 });
 
+describe('ending early', () => {
+  test('a server that the signal ended before it could listen for one has ended well', () => {
+    expect(last(false, begin, signal, serverExited(null))).toEqual([exit(0)]);
+  });
+
+  test('one that was ready has not', () => {
+    expect(last(false, begin, ready, signal, serverExited(null))).toMatchObject([{ do: 'exit', code: 1 }]);
+  });
+});
+
 describe('restarting', () => {
   test('a server that was killed, at once and then later and later', () => {
     const delays = [250, 500, 1_000].map((delayMs) => ({

@@ -138,7 +138,9 @@ const serverExited = (state: SupervisorState, code: number | null, upMs: number)
   const absent: SupervisorState = { ...state, server: 'absent' };
   if (state.ending !== undefined) {
     // It was asked to end: whatever is not a clean end is told.
-    const clean = code === 0 || state.ending.code !== 0;
+    // Before it was ready it may not have listened for the signal yet, which then ended it: nothing had begun.
+    const unheard = code === null && !state.serverWorked;
+    const clean = code === 0 || unheard || state.ending.code !== 0;
     const ending = clean
       ? state.ending
       : { code: code ?? 1, message: `The server did not end cleanly (${codeText(code)}).` };
