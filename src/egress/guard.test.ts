@@ -61,6 +61,9 @@ describe('judgeUrl', () => {
     ['leading space', ' http://example.com/'],
     ['NUL', 'http://example.com/\u0000'],
     ['no host', 'http:///'],
+    ['localhost', 'http://localhost/'],
+    ['localhost, rooted', 'http://LocalHost./'],
+    ['below localhost', 'http://a.localhost:8080/'],
   ])('refuses %s: %j', (_form, url) => {
     const judged = createGuard(closed).judgeUrl(url);
     expect(judged.ok).toBe(false);
@@ -83,6 +86,7 @@ describe('judgeUrl', () => {
     const guard = createGuard(dev);
     expect(guard.judgeUrl('http://127.0.0.1:6379/').ok).toBe(true);
     expect(guard.judgeUrl('http://[::1]:22/').ok).toBe(true);
+    expect(guard.judgeUrl('http://localhost:22/').ok).toBe(true);
     expect(guard.judgeUrl('http://1.1.1.1:6379/').ok).toBe(false);
     expect(guard.judgeUrl('http://10.0.0.1/').ok).toBe(false);
     expect(createGuard({ ...dev, anyPortInAllowed: false }).judgeUrl('http://127.0.0.1:6379/').ok).toBe(

@@ -40,6 +40,7 @@ const portOpen = (policy: EgressPolicy, port: number): boolean => {
   return port === 80 || port === 443 || (port >= 1024 && !WELL_KNOWN_SERVICES.has(port));
 };
 
+const LOOPBACK = ['127.0.0.1', '::1'];
 /** `localhost` is this machine by definition (RFC 6761): both its addresses are the same place. */
 const isLocalhost = (host: string): boolean => /^(?:.+\.)?localhost\.?$/i.test(host);
 
@@ -140,6 +141,10 @@ export const createGuard = (policy: EgressPolicy): Guard => {
     const literal = parseAddress(hostname) !== undefined;
     if (literal) {
       const judged = judgeAddresses(hostname, port, [hostname]);
+      if (!judged.ok) return judged;
+    } else if (isLocalhost(hostname)) {
+      // Judged now, whether or not this machine's resolver knows the name: another's may.
+      const judged = judgeAddresses(hostname, port, LOOPBACK);
       if (!judged.ok) return judged;
     } else if (!portOpen(policy, port) && !(policy.anyPortInAllowed && allow.length > 0)) {
       return refusedPort(hostname, port);

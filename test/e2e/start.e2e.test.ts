@@ -87,7 +87,7 @@ test('says where everything is and the key, is ready, refuses a second one, and 
   expect(behind.map(isRunning)).toEqual([true, true]);
   expect(await dev.end('SIGTERM')).toBe(0);
   expect(behind.map(isRunning)).toEqual([false, false]);
-  await expect(fetch(`${url}/healthz`)).rejects.toThrow();
+  await expect(fetch(`${url}/healthz`)).rejects.toThrow('fetch failed');
 });
 
 test('goes on after SIGKILL with the same key, events, hooks and webhooks, and runs what was left', async () => {
