@@ -95,4 +95,17 @@ describe('parseJson', () => {
     expect(() => textOf(Buffer.from([0x22, 0xed, 0xa0, 0xbd, 0x22]))).toThrow(/UTF-8/);
     expect(textOf(Buffer.from('"é"'))).toBe('"é"');
   });
+
+  test('a number of a megabyte costs what reading it costs, whatever its digits', () => {
+    const zeros = '0'.repeat(1_000_000);
+    const texts = [`[9007199254740993.${zeros}1]`, `[9007199254740992.${zeros}]`, `[1${zeros}]`];
+    const startedAt = process.cpuUsage();
+    expect(texts.map(refusal)).toEqual([
+      { code: 'invalid', paths: ['0'] },
+      'accepted',
+      { code: 'invalid', paths: ['0'] },
+    ]);
+    // Processor time, three orders of magnitude away from what it is and from what a quadratic search takes.
+    expect(process.cpuUsage(startedAt).user).toBeLessThan(10_000_000);
+  });
 });
