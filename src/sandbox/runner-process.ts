@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from '../kernel/logger.ts';
 import { isFromRunner } from './protocol.ts';
 import type { FromRunner, ToRunner } from './protocol.ts';
+import { runnerArguments } from './runner-arguments.ts';
 
 /** What is under way in a runner hears of this. */
 interface JobListener {
@@ -42,15 +43,7 @@ const STDERR_LENGTH = 4 * 1024;
 export const startRunner = ({ nodePath, logger }: RunnerOptions): RunnerProcess => {
   const child: ChildProcess = fork(RUNNER, [], {
     execPath: nodePath,
-    // Were a script to get out of its isolate, it would still have no files to write, no programs to start and no worker.
-    execArgv: [
-      '--no-node-snapshot',
-      '--max-old-space-size=96',
-      '--permission',
-      '--allow-addons',
-      '--allow-fs-read=*',
-      '--no-warnings',
-    ],
+    execArgv: [...runnerArguments()],
     env: {},
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     serialization: 'json',

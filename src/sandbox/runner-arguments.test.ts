@@ -1,0 +1,41 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runnerArguments } from './runner-arguments.ts';
+
+const run = promisify(execFile);
+
+let dir: string;
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'crucible-runner-'));
+  writeFileSync(join(dir, 'admin.key'), 'crk_secret');
+});
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+/** What Node code that has got out of the isolate could do: the code of an error, or `done`. */
+const attempt = async (code: string): Promise<string> => {
+  const script = `try { ${code}; console.log('done'); } catch (error) { console.log(error.code); }`;
+  const { stdout } = await run(process.execPath, [...runnerArguments(), '-e', script], { env: {} });
+  return stdout.trim();
+};
+
+describe('code that has got out into a runner process', () => {
+  it.each([
+    ['reads no file of the data directory', () => `fs.readFileSync('${join(dir, 'admin.key')}')`],
+    ['lists no folder', () => `fs.readdirSync('${dir}')`],
+    ['reads no file of the machine', () => `fs.readFileSync('/etc/passwd')`],
+    ['reads no environment of another process', () => `fs.readFileSync('/proc/${process.pid}/environ')`],
+    ['writes no file', () => `fs.writeFileSync('${join(dir, 'new')}', '')`],
+    ['starts no program', () => `child_process.execFileSync('/bin/true')`],
+    ['starts no worker', () => `new worker_threads.Worker('1', { eval: true })`],
+  ])('%s', async (_, code) => {
+    expect(await attempt(code())).toBe('ERR_ACCESS_DENIED');
+  });
+
+  it('is there, or the tests above would prove nothing', async () => {
+    expect(await attempt('fs.readFileSync(require.resolve("isolated-vm"))')).toBe('done');
+  });
+});
