@@ -116,6 +116,22 @@ describe('group commit', () => {
   });
 });
 
+test('what was committed a moment ago is read by position without the store, in its newest version', async () => {
+  let asked = 0;
+  const { log } = await open({
+    wrap: (store) => ({
+      ...store,
+      heads: (from, to) => ((asked += 1), store.heads(from, to)),
+      commitsAt: (firsts) => ((asked += 1), store.commitsAt(firsts)),
+      scan: (from, to) => ((asked += 1), store.scan(from, to)),
+    }),
+    upcast: (event) => ({ ...event, version: '9.0.0' }),
+  });
+  const { events: committed } = await log.append(events(3));
+  expect(await log.at(2)).toEqual({ ...committed[1], version: '9.0.0' });
+  expect(asked).toBe(0);
+});
+
 describe('the bounded queue', () => {
   test('is full with overloaded and a time to wait; ledger writes get in', async () => {
     const { log } = await open({ limits: { queueEvents: 10 } });

@@ -38,8 +38,11 @@ export interface AppendLoopDeps {
   readonly newId: NewId;
   readonly logger: Logger;
   readonly limits: LogLimits;
-  /** Called with each commit, in order, in the turn of the acknowledgement. Must not throw. */
-  readonly onCommitted: (committed: Committed) => void;
+  /**
+   * Called with each commit, in order, in the turn of the acknowledgement. Must not throw. `bytes`: no less than its
+   * events have as JSON.
+   */
+  readonly onCommitted: (committed: Committed, bytes: number) => void;
   /** The log cannot be written any more by this process. Called at most once. */
   readonly onFatal: (error: CrucibleError) => void;
   /** Committed events by position, for the answer to a repeat; missing ones are left out. */
@@ -163,7 +166,9 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
     for (const { queued, result } of judged.accepted) queued.resolve(result);
     for (const { queued, error } of judged.refused) queued.reject(error);
     const { events, reactions, changed } = judged.committed;
-    if (events.length + reactions.length + changed.length > 0) deps.onCommitted(judged.committed);
+    if (events.length + reactions.length + changed.length === 0) return;
+    const bytes = judged.accepted.reduce((sum, { queued }) => sum + queued.bytes, 0);
+    deps.onCommitted(judged.committed, bytes);
   };
 
   const notCommitted = async (

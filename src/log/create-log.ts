@@ -15,8 +15,8 @@ import { createRecords } from './store-records.ts';
 import { replay, tail } from './replay.ts';
 import type { LogStore } from './store.ts';
 
-/** How many of the last events stay in memory for readers at the head. */
-const RECENT_EVENTS = 4_096;
+/** How much of the last events stays in memory for readers at the head. Bytes as JSON. */
+const RECENT = { events: 4_096, bytes: 32 * 1024 * 1024 };
 
 /** What keeps a log going on its own; all else is asked for. */
 export interface LogDeps {
@@ -52,11 +52,12 @@ export const createLog = async (deps: LogDeps): Promise<Log> => {
   const { store, logger } = deps;
   const lease = await store.acquire();
   const listeners = new Set<(committed: Committed) => void>();
-  const recent = createRecentEvents(RECENT_EVENTS);
+  const recent = createRecentEvents(RECENT);
+  const upcast = deps.upcast ?? ((event) => event);
   const reads = createCommittedReads(
     store,
     { head: () => loop.head(), firstAvailable: () => lease.firstAvailable },
-    deps.upcast ?? ((event) => event),
+    upcast,
   );
   const signal = createHeadSignal(reads.head);
   const loop = createAppendLoop({
@@ -69,8 +70,8 @@ export const createLog = async (deps: LogDeps): Promise<Log> => {
     limits: limitsFor(store, deps.limits),
     readEvents: reads.many,
     onFatal: (error) => deps.onFatal?.(error),
-    onCommitted: (committed) => {
-      recent.add(committed.events);
+    onCommitted: (committed, bytes) => {
+      recent.add(committed.events, bytes);
       for (const listener of listeners) {
         try {
           listener(committed);
@@ -86,7 +87,11 @@ export const createLog = async (deps: LogDeps): Promise<Log> => {
     records: createRecords(store),
     append: loop.append,
     get: reads.byId,
-    at: reads.at,
+    // Each attempt of a run asks for its event, which as a rule was committed a moment ago.
+    async at(position) {
+      const event = recent.at(position);
+      return event === undefined ? reads.at(position) : upcast(event);
+    },
     query: (query) => queryPage(reads, query),
     trace: (correlationId, page) =>
       queryPage(reads, { ...page, correlation_id: correlationId, order: 'asc' }),

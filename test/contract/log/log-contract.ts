@@ -38,10 +38,11 @@ export const describeLog = (harness: StoreHarness): void => {
     test('a second open goes on where the first one stopped', async () => {
       const database = await harness.database();
       const first = await openOn(database);
-      await first.append({ events: sampleEvents(3) });
+      const { events: stored } = await first.append({ events: sampleEvents(3) });
       await first.close();
       const second = await openOn(database);
       expect(second.head()).toBe(3);
+      expect(await second.at(2)).toEqual(stored[1]);
       const { events } = await second.append({ events: sampleEvents(1) });
       expect(events[0]?.position).toBe(4);
     });

@@ -1,0 +1,50 @@
+import { describe, expect, test } from 'vitest';
+import type { CrucibleEvent } from '../events/envelope.ts';
+import { createRecentEvents } from './recent-events.ts';
+
+const commit = (first: number, count: number): CrucibleEvent[] =>
+  Array.from({ length: count }, (_, i) => ({ position: first + i }) as CrucibleEvent);
+
+const positions = (events: readonly CrucibleEvent[] | undefined): number[] | undefined =>
+  events?.map(({ position }) => position);
+
+describe('the recent events', () => {
+  test('are found by position, and from a position on', () => {
+    const recent = createRecentEvents({ events: 100, bytes: 1_000 });
+    expect(recent.at(1)).toBeUndefined();
+    expect(recent.after(0)).toBeUndefined();
+    recent.add(commit(4, 3), 30);
+    recent.add([], 0);
+    recent.add(commit(7, 1), 10);
+    recent.add(commit(8, 2), 20);
+    for (const position of [4, 5, 6, 7, 8, 9]) expect(recent.at(position)?.position).toBe(position);
+    for (const position of [0, 3, 10]) expect(recent.at(position)).toBeUndefined();
+    expect(positions(recent.after(2))).toBeUndefined();
+    expect(positions(recent.after(3))).toEqual([4, 5, 6, 7, 8, 9]);
+    expect(positions(recent.after(5))).toEqual([6, 7, 8, 9]);
+    expect(positions(recent.after(7))).toEqual([8, 9]);
+    expect(positions(recent.after(9))).toEqual([]);
+  });
+
+  test('are bounded by their number', () => {
+    const recent = createRecentEvents({ events: 3, bytes: 1_000 });
+    for (let position = 1; position <= 10; position += 2) recent.add(commit(position, 2), 20);
+    expect(positions(recent.after(6))).toEqual([7, 8, 9, 10]);
+    expect(recent.after(5)).toBeUndefined();
+    expect(recent.at(6)).toBeUndefined();
+  });
+
+  test('are bounded by their bytes, and a commit larger than that leaves nothing', () => {
+    const recent = createRecentEvents({ events: 1_000, bytes: 100 });
+    recent.add(commit(1, 1), 60);
+    recent.add(commit(2, 1), 30);
+    recent.add(commit(3, 1), 40);
+    expect(recent.at(1)).toBeUndefined();
+    expect(positions(recent.after(1))).toEqual([2, 3]);
+    recent.add(commit(4, 1), 101);
+    expect(recent.at(4)).toBeUndefined();
+    expect(recent.after(3)).toBeUndefined();
+    recent.add(commit(5, 1), 1);
+    expect(positions(recent.after(4))).toEqual([5]);
+  });
+});
