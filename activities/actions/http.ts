@@ -135,8 +135,9 @@ export const runHttpAction = async (
     });
   } catch (error) {
     if (!(error instanceof EgressError)) throw error;
-    const verdict = verdictOfError(error);
-    return outcomeOfVerdict(verdict, { request, ...(error.ours ? { ours: true } : {}) }, undefined);
+    if (error.ours)
+      return { kind: 'retryable', code: error.code, message: error.message, ours: true, detail: { request } };
+    return outcomeOfVerdict(verdictOfError(error), { request }, undefined);
   }
   const detail: JsonObject = { request, response: responseDetail(response, secrets) };
   const verdict = verdictOfStatus(response.status);

@@ -109,7 +109,7 @@ const outcomeOf = (result: CommandResult, timeoutMs: number, secrets: SecretRead
   if (result.kind === 'not_started') {
     const message = `The command could not be started (${result.code})`;
     return MAY_PASS.has(result.code)
-      ? { kind: 'retryable', code: 'not_started', message, detail: { ours: true } }
+      ? { kind: 'retryable', code: 'not_started', message, ours: true, detail: {} }
       : { kind: 'failed', code: 'not_started', message, detail: {} };
   }
   const stdout = secrets.redact(result.stdout.text, result.stdout.truncated).toWellFormed();

@@ -86,7 +86,11 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
     );
     // What an abort cut short is not the target's fault: Temporal gives the attempt to the next worker.
     if (ask.signal.aborted) throw new CrucibleError('overloaded', 'the worker is shutting down');
-    return [outcome, decide(outcome, policy, ask.attempt, deps.random())];
+    const before = {
+      uncharged: run.uncharged ?? 0,
+      ageMs: run.started_at === null ? 0 : clock.now() - run.started_at,
+    };
+    return [outcome, decide(outcome, policy, ask.attempt, deps.random(), before)];
   };
 
   const record = async (request: Parameters<Log['append']>[0], signal: AbortSignal): Promise<void> => {
@@ -124,7 +128,7 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
       duration_ms: durationMs,
       outcome: outcome.kind === 'retryable' ? 'failed' : outcome.kind,
       error: errorOf(outcome),
-      detail: outcome.detail,
+      detail: isOurs(outcome) ? { ...outcome.detail, ours: true } : outcome.detail,
     };
     const ending = {
       run,
@@ -154,6 +158,7 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
                 reason: decision.reason,
                 error: attempt.error?.message ?? null,
                 attempts: ask.attempt,
+                ...(isOurs(outcome) && { uncharged: (run.uncharged ?? 0) + 1 }),
                 temporal_run_id: ask.temporalRunId,
                 started_at: ask.attempt === 1 ? startedAt : (run.started_at ?? startedAt),
                 finished_at: final ? now : null,
@@ -191,6 +196,8 @@ const recordedAnswer = (
   if (run.attempts < ask.attempt) return undefined;
   return { next: 'attempt', attempt: run.attempts + 1, delay_ms: Math.max(0, (run.due_at ?? nowMs) - nowMs) };
 };
+
+const isOurs = (outcome: ActionOutcome): boolean => outcome.kind === 'retryable' && outcome.ours === true;
 
 const errorOf = (outcome: ActionOutcome): Attempt['error'] => {
   if (outcome.kind === 'failed' || outcome.kind === 'retryable')

@@ -44,6 +44,23 @@ describe('decide', () => {
     expect(decide({ ...failing, retryAfterMs: 1e12 }, policy(), 1, 0.5).delayMs).toBe(86_400_000);
   });
 
+  it('charges no fault of ours: it uses no attempt up and does not move the schedule on', () => {
+    const ours: ActionOutcome = { ...failing, code: 'dns_failed', ours: true };
+    const past = (uncharged: number, ageMs = 60_000) => ({ uncharged, ageMs });
+    // The third attempt of three, and then the fiftieth: still retried, at a pace of their own.
+    expect(decide(ours, policy(), 3, 0.5, past(0))).toEqual({
+      state: 'retrying',
+      reason: 'dns_failed',
+      delayMs: 1_000,
+    });
+    expect(decide(ours, policy(), 50, 0.5, past(47)).delayMs).toBe(15 * 60_000);
+    // Six of those before were ours: the eighth is the second one that counts, the ninth the third and last.
+    expect(decide(failing, policy(), 8, 0.5, past(6)).delayMs).toBe(2_000);
+    expect(decide(failing, policy(), 9, 0.5, past(6)).state).toBe('dead');
+    // Not for ever.
+    expect(decide(ours, policy(), 300, 0.5, past(299, 3 * 86_400_000)).state).toBe('dead');
+  });
+
   it('spreads a delay by its jitter around the schedule', () => {
     expect(decide(failing, policy({ jitter: 0.2 }), 1, 0).delayMs).toBe(800);
     expect(decide(failing, policy({ jitter: 0.2 }), 1, 1).delayMs).toBe(1_200);

@@ -30,13 +30,33 @@ export const scheduledDelayMs = ({ schedule }: AttemptPolicy, attempt: number): 
   }
 };
 
-/** Pure: the same outcome, policy, attempt and `random` (0 to 1) give the same decision. */
+/** How long a run outlives faults of ours, from its first attempt on: as long as the default schedule of webhooks. */
+const OURS_AT_MOST_MS = 3 * 24 * 60 * 60 * 1000;
+const OURS_FIRST_MS = 1_000;
+const OURS_LONGEST_MS = 15 * 60 * 1000;
+
+/** What the attempts before have come to. */
+interface Before {
+  /** How many of them failed by a fault of ours, and count for nothing. */
+  readonly uncharged: number;
+  /** Since the first attempt began. */
+  readonly ageMs: number;
+}
+
+const FIRST: Before = { uncharged: 0, ageMs: 0 };
+
+/**
+ * Pure: the same outcome, policy, attempt, `random` (0 to 1) and past give the same decision. A fault of ours neither
+ * uses an attempt up nor moves the schedule on; it has a schedule of its own, 1 s and doubling up to 15 min, and an end.
+ */
 export const decide = (
   outcome: ActionOutcome,
   policy: AttemptPolicy,
   attempt: number,
   random: number,
+  { uncharged, ageMs }: Before = FIRST,
 ): Decision => {
+  const jittered = (delayMs: number): number => delayMs * (1 + policy.jitter * (random * 2 - 1));
   switch (outcome.kind) {
     case 'succeeded':
       return { state: 'succeeded', reason: null, delayMs: null };
@@ -48,11 +68,16 @@ export const decide = (
     case 'failed':
       return { state: 'failed', reason: outcome.code, delayMs: null };
     case 'retryable': {
-      if (attempt >= policy.maxAttempts) return { state: 'dead', reason: outcome.code, delayMs: null };
-      const scheduled = scheduledDelayMs(policy, attempt);
-      const jittered = scheduled * (1 + policy.jitter * (random * 2 - 1));
+      const ours = outcome.ours === true;
+      const charged = attempt - uncharged;
+      if (ours ? ageMs >= OURS_AT_MOST_MS : charged >= policy.maxAttempts)
+        return { state: 'dead', reason: outcome.code, delayMs: null };
+      const scheduled = ours
+        ? Math.min(OURS_FIRST_MS * 2 ** Math.min(uncharged, 50), OURS_LONGEST_MS)
+        : scheduledDelayMs(policy, charged);
       const asked = Math.min(outcome.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS);
-      return { state: 'retrying', reason: outcome.code, delayMs: Math.round(Math.max(jittered, asked, 0)) };
+      const delayMs = Math.round(Math.max(jittered(scheduled), asked, 0));
+      return { state: 'retrying', reason: outcome.code, delayMs };
     }
   }
 };

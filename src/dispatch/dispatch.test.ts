@@ -310,6 +310,26 @@ describe('attempts', () => {
     expect(await dispatch.eventsOf('hook.executed')).toHaveLength(1);
   });
 
+  it('does not charge faults of ours, says so in the ledger, and forgets them at a replay', async () => {
+    const ours: ActionOutcome = { ...FAILURE, code: 'dns_failed', ours: true };
+    dispatch.setOutcomes(ours, FAILURE, ours, FAILURE, FAILURE);
+    const event = await dispatch.publish();
+    const run = await dispatch.runOf(event);
+    for (const attempt of [1, 2, 3]) {
+      expect(await dispatch.attempts(dispatch.ask(run, attempt))).toMatchObject({ next: 'attempt' });
+    }
+    expect(await dispatch.attempts(dispatch.ask(run, 4))).toMatchObject({ next: 'done', state: 'dead' });
+    const { attempts } = await dispatch.runs.get(run.id);
+    expect(attempts.map(({ detail }) => detail['ours'] === true)).toEqual([true, false, true, false]);
+
+    const again = await dispatch.runs.replay(run.id);
+    expect(await dispatch.attempts(dispatch.ask(again, 1))).toMatchObject({
+      next: 'attempt',
+      delay_ms: 1_000,
+    });
+    expect(await dispatch.runOf(event)).toMatchObject({ attempts: 1, uncharged: 0 });
+  });
+
   it('retries what may pass, then calls the run dead', async () => {
     dispatch.setOutcomes(FAILURE, FAILURE);
     const event = await dispatch.publish();

@@ -7,12 +7,16 @@ export type ActionOutcome =
   | { readonly kind: 'succeeded'; readonly output?: JsonValue; readonly detail: JsonObject }
   /** The action said no: exit code 2, `decision: deny`. */
   | { readonly kind: 'denied'; readonly reason: string; readonly detail: JsonObject }
-  /** May pass: network, 5xx, timeout. `retryAfterMs`: not before (the receiver's `Retry-After`). */
+  /**
+   * May pass: network, 5xx, timeout. `retryAfterMs`: not before (the receiver's `Retry-After`). `ours`: the fault is on
+   * this side (resolver away, shutdown, no more handles), so the attempt counts for nothing.
+   */
   | {
       readonly kind: 'retryable';
       readonly code: string;
       readonly message: string;
       readonly retryAfterMs?: number;
+      readonly ours?: true;
       readonly detail: JsonObject;
     }
   /** A final answer: 4xx, a bad template. */

@@ -58,6 +58,8 @@ export type Run = {
   readonly sweep_at: number | null;
   /** How many attempts of this generation are recorded. */
   readonly attempts: number;
+  /** How many of them failed by a fault of ours, and count for nothing; absent: none. */
+  readonly uncharged?: number;
   readonly created_at: number;
   readonly started_at: number | null;
   readonly finished_at: number | null;

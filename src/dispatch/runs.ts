@@ -125,6 +125,7 @@ export const createRunService = (deps: {
         due_at: null,
         sweep_at: now + SWEEP_AFTER_MS,
         attempts: 0,
+        uncharged: 0,
         started_at: null,
         finished_at: null,
       } as const;

@@ -41,8 +41,8 @@ export interface DeliveryDeps {
 /**
  * Delivers one event to one endpoint, once. When to try again is for the run; whether to is in the outcome.
  *
- * Guarantee: a failure of this side (store, key, resolver, shutdown) is `retryable` with `detail.ours = true`, and so
- * can be told from one of the endpoint.
+ * Guarantee: a failure of this side (store, key, resolver, shutdown) is `retryable` and `ours`, and so is never charged
+ * to the endpoint.
  */
 export function createDeliveryExecutor(deps: DeliveryDeps): Executor {
   const inFlight = createInFlight();
@@ -96,12 +96,10 @@ export function createDeliveryExecutor(deps: DeliveryDeps): Executor {
       if (!(error instanceof EgressError)) throw error;
       if (error.code === 'timeout') latency.record(row.id, timeoutMs);
       const ours = error.ours || (error.code === 'timeout' && timeoutMs < rules.timeoutMs);
-      const detail = { request: requestDetail(request), ...(ours ? { ours: true } : {}) };
-      const verdict = verdictOfError(error, rules.retryOn);
-      return outcomeOf(ours ? { kind: 'retryable', code: error.code, message: error.message } : verdict, {
-        detail,
-        request,
-      });
+      const detail = { request: requestDetail(request) };
+      return ours
+        ? oursOutcome(error.code, redact(error.message, request.secretTexts), detail)
+        : outcomeOf(verdictOfError(error, rules.retryOn), { detail, request });
     }
     latency.record(row.id, response.durationMs);
     const verdict = verdictOfStatus(response.status, rules.retryOn);
@@ -189,7 +187,8 @@ const oursOutcome = (code: string, message: string, detail: JsonObject): ActionO
   kind: 'retryable',
   code,
   message,
-  detail: { ...detail, ours: true },
+  ours: true,
+  detail,
 });
 
 function outcomeOf(
