@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { HOOK_TABLE } from '../../hooks/registry/row.ts';
 import { loadTargets as loadHookTargets } from '../../hooks/registry/target.ts';
 import { createBus, type Bus } from '../bus/bus.ts';
@@ -11,10 +12,14 @@ import type { Log } from '../log/log.ts';
 import { openSurrealStore } from '../surreal/surreal-store.ts';
 import { WEBHOOK_TABLE } from '../webhooks/row.ts';
 import { loadTargets as loadWebhookTargets } from '../webhooks/targets.ts';
+import { awaitLease } from './await-lease.ts';
 import type { Closers } from './closers.ts';
 import type { CrucibleDeps } from './deps.ts';
 
 const TABLES = [RUN_TABLE, ATTEMPT_TABLE, DEFINITION_TABLE, HOOK_TABLE, WEBHOOK_TABLE];
+
+/** Three leases long: a writer that is gone is not taken for one that lives. ms */
+const LEASE_PATIENCE_MS = 30_000;
 
 /** The log on its store, with every registered target known to the matcher before the first append. */
 export const openLog = async (
@@ -29,14 +34,11 @@ export const openLog = async (
   });
   closers.add(() => store.close());
   const reactor = createTargetReactor({ clock, newId });
-  const log = await createLog({
-    store,
-    reactor,
-    clock,
-    logger: logger.child({ component: 'log' }),
-    upcast: catalogue.upcast,
-    onFatal,
-  });
+  const logLogger = logger.child({ component: 'log' });
+  const log = await awaitLease(
+    () => createLog({ store, reactor, clock, logger: logLogger, upcast: catalogue.upcast, onFatal }),
+    { patienceMs: LEASE_PATIENCE_MS, sleep: delay, logger: logLogger },
+  );
   closers.add(() => log.close());
   reactor.load([
     ...(await loadHookTargets(log.records, { catalogue, logger })),
