@@ -455,6 +455,7 @@ describe('http actions', () => {
     expect(await http({ url: 'http://10.0.0.1/' })).toMatchObject({
       kind: 'skipped',
       reason: 'egress_denied',
+      because: expect.stringContaining('10.0.0.1 is a private address'),
     });
     expect(await http({ headers: { 'x-a': 'b\r\nc: d' } })).toMatchObject({
       kind: 'failed',

@@ -36,8 +36,13 @@ const redacted = (outcome: ActionOutcome, secrets: SecretReader): ActionOutcome 
         ...(outcome.output === undefined ? {} : { output: secrets.redactAll(outcome.output) }),
       };
     case 'denied':
-    case 'skipped':
       return { ...outcome, detail, reason: secrets.redact(outcome.reason) };
+    case 'skipped':
+      return {
+        ...outcome,
+        detail,
+        ...(outcome.because === undefined ? {} : { because: secrets.redact(outcome.because) }),
+      };
     case 'retryable':
     case 'failed':
       return { ...outcome, detail, message: secrets.redact(outcome.message) };

@@ -85,7 +85,7 @@ const outcomeOfVerdict = (
     case 'failed':
       return { kind: 'failed', code: verdict.code, message: verdict.message, detail };
     case 'skipped':
-      return { kind: 'skipped', reason: verdict.reason, detail: { ...detail, because: verdict.message } };
+      return { kind: 'skipped', reason: verdict.reason, because: verdict.message, detail };
     case 'retryable':
       return {
         kind: 'retryable',

@@ -203,5 +203,7 @@ const errorOf = (outcome: ActionOutcome): Attempt['error'] => {
   if (outcome.kind === 'failed' || outcome.kind === 'retryable')
     return { code: outcome.code, message: outcome.message };
   if (outcome.kind === 'denied') return { code: 'denied', message: outcome.reason };
+  if (outcome.kind === 'skipped' && outcome.because !== undefined)
+    return { code: outcome.reason, message: outcome.because };
   return null;
 };

@@ -4,6 +4,7 @@ import type { CrucibleEvent } from '../events/envelope.ts';
 import { compileFilters } from '../events/filters/index.ts';
 import { CrucibleError } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
+import type { JsonValue } from '../kernel/json.ts';
 import { silentLogger } from '../kernel/logger.ts';
 import type { Origin } from '../kernel/origin.ts';
 import { createLog } from '../log/create-log.ts';
@@ -330,6 +331,17 @@ describe('attempts', () => {
     expect(await dispatch.runOf(event)).toMatchObject({ attempts: 1, uncharged: 0 });
   });
 
+  it('tells in words why an attempt was skipped, on the run and on the attempt', async () => {
+    const because = 'http://10.0.0.1: 10.0.0.1 is a private address';
+    dispatch.setOutcomes({ kind: 'skipped', reason: 'egress_denied', because, detail: {} });
+    const event = await dispatch.publish();
+    const run = await dispatch.runOf(event);
+    await dispatch.attempts(dispatch.ask(run, 1));
+    const { run: ended, attempts } = await dispatch.runs.get(run.id);
+    expect(ended).toMatchObject({ state: 'skipped', reason: 'egress_denied', error: because });
+    expect(attempts[0]?.error).toEqual({ code: 'egress_denied', message: because });
+  });
+
   it('retries what may pass, then calls the run dead', async () => {
     dispatch.setOutcomes(FAILURE, FAILURE);
     const event = await dispatch.publish();
@@ -373,6 +385,23 @@ describe('attempts', () => {
     expect(new Set(dispatch.executed.map(({ idempotencyKey }) => idempotencyKey))).toEqual(
       new Set([`${run.id}.0`]),
     );
+  });
+
+  it('records an answer that no event or row could hold, instead of asking for it again without end', async () => {
+    let deep: JsonValue = 'bottom';
+    for (let level = 0; level < 10_000; level += 1) deep = [deep];
+    const half = String.fromCharCode(0xd800);
+    dispatch.setOutcomes({
+      kind: 'succeeded',
+      output: { deep, text: `half ${half}, nothing \0`, [`key\0`]: 2 ** 60 },
+      detail: { deep },
+    });
+    const event = await dispatch.publish();
+    const run = await dispatch.runOf(event);
+    expect(await dispatch.attempts(dispatch.ask(run, 1))).toMatchObject({ state: 'succeeded' });
+    const [executed] = await dispatch.eventsOf('hook.executed');
+    expect(executed?.payload['output']).toMatchObject({ text: 'half \uFFFD, nothing \uFFFD', 'key\uFFFD': 2 ** 60 });
+    expect(JSON.stringify((await dispatch.runs.get(run.id)).attempts)).toContain('nested too deeply');
   });
 
   it('does not record what a shutdown cut short', async () => {

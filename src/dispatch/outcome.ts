@@ -21,7 +21,13 @@ export type ActionOutcome =
     }
   /** A final answer: 4xx, a bad template. */
   | { readonly kind: 'failed'; readonly code: string; readonly message: string; readonly detail: JsonObject }
-  | { readonly kind: 'skipped'; readonly reason: string; readonly detail: JsonObject };
+  /** `because`: the reason in words, where there is more to say than the reason itself. */
+  | {
+      readonly kind: 'skipped';
+      readonly reason: string;
+      readonly because?: string;
+      readonly detail: JsonObject;
+    };
 
 export interface AttemptContext {
   readonly run: Run;

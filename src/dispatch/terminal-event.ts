@@ -40,7 +40,8 @@ const errorOf = ({ outcome, reason }: Ending): JsonObject => {
     return { code: outcome.code, message: outcome.message };
   }
   if (outcome.kind === 'denied') return { code: 'denied', message: outcome.reason };
-  return { code: reason ?? 'unknown', message: reason ?? 'unknown' };
+  const because = outcome.kind === 'skipped' ? outcome.because : undefined;
+  return { code: reason ?? 'unknown', message: because ?? reason ?? 'unknown' };
 };
 
 /** An event carries a small output whole; a large one stands in the attempt alone. */

@@ -28,7 +28,6 @@ const detailOf = (outcome: ActionOutcome) =>
     request?: { url: string; headers: Record<string, string> };
     response?: { status: number; headers: Record<string, string>; body: string; truncated: boolean };
     timings?: { duration_ms: number };
-    because?: string;
   };
 
 describe('the request', () => {
@@ -240,8 +239,8 @@ describe('the outcome', () => {
     answer = ['10.0.0.7'];
     await world.publish();
     const outcome = await world.attempt(await world.newestRun(webhook.id));
-    expect(outcome).toMatchObject({ kind: 'skipped', reason: 'egress_denied' });
-    expect(detailOf(outcome).because).toContain('10.0.0.7');
+    const because = expect.stringContaining('10.0.0.7');
+    expect(outcome).toMatchObject({ kind: 'skipped', reason: 'egress_denied', because });
   });
 
   it('keeps at most 64 KiB of an answer, decompressed size included', async () => {
@@ -316,7 +315,7 @@ describe('an endpoint that is gone', () => {
     expect(await world.attempt(run)).toMatchObject({
       kind: 'skipped',
       reason: 'disabled',
-      detail: { because: 'the webhook has been removed' },
+      because: 'the webhook has been removed',
     });
     expect(receiver.received).toEqual([]);
   });

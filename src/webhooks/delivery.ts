@@ -180,7 +180,8 @@ const webhookIdOf = ({ run }: AttemptContext): string => {
 const skipped = (because: string): ActionOutcome => ({
   kind: 'skipped',
   reason: 'disabled',
-  detail: { because },
+  because,
+  detail: {},
 });
 
 const oursOutcome = (code: string, message: string, detail: JsonObject): ActionOutcome => ({
@@ -203,7 +204,7 @@ function outcomeOf(
     case 'succeeded':
       return { kind: 'succeeded', detail };
     case 'skipped':
-      return { kind: 'skipped', reason: verdict.reason, detail: { ...detail, because: verdict.message } };
+      return { kind: 'skipped', reason: verdict.reason, because: verdict.message, detail };
     case 'failed':
       return {
         kind: 'failed',
