@@ -5,6 +5,7 @@ import type { Issue } from '../src/kernel/errors.ts';
 import type { PublishInput } from '../src/log/event-service.ts';
 import type { EventQuery } from '../src/log/log.ts';
 import type { Caller } from './context.ts';
+import { withFormat } from './event-format.ts';
 import { cursorSchema, filterSchema, jsonObjectSchema, limitSchema } from './schemas.ts';
 
 const MAX_EVENTS = 1000;
@@ -143,10 +144,10 @@ const queryFields = {
 };
 
 /** What fits into a query string. */
-export const listEventsSchema = z.strictObject(queryFields);
+export const listEventsSchema = withFormat(queryFields);
 
 /** The same, with filters on the payload. */
-export const queryEventsSchema = z.strictObject({
+export const queryEventsSchema = withFormat({
   ...queryFields,
   filters: z
     .array(filterSchema)

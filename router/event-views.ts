@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { jsonObjectSchema, nextCursorSchema, timeSchema } from './schemas.ts';
+import { jsonObjectSchema, timeSchema } from './schemas.ts';
 
 const sourceSchema = z
   .object({
@@ -32,14 +32,6 @@ export const eventSchema = z
     payload: jsonObjectSchema,
   })
   .meta({ id: 'Event', description: 'A committed event.' });
-
-export const eventPageSchema = z.object({
-  data: z
-    .array(eventSchema)
-    .readonly()
-    .meta({ description: 'May be short or empty although there is a next_cursor: one read is bounded.' }),
-  next_cursor: nextCursorSchema,
-});
 
 export const publishedSchema = z
   .object({

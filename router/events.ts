@@ -8,7 +8,8 @@ import {
   publishSchema,
   queryEventsSchema,
 } from './event-inputs.ts';
-import { eventPageSchema, eventSchema, eventTypeSchema, publishedSchema } from './event-views.ts';
+import { readEventSchema, readPageSchema, splitFormat, withFormat } from './event-format.ts';
+import { eventTypeSchema, publishedSchema } from './event-views.ts';
 import { ofLoneEvent, ofQuery, withGivenPaths } from './given-paths.ts';
 import { cursorSchema, idSchema, limitSchema } from './schemas.ts';
 import type { Services } from './services.ts';
@@ -18,11 +19,13 @@ const eventId = idSchema('evt_01932f6e-7c1a-7d3e-8f00-1234567890ab', "The event'
 
 /** The log: publishing `custom.*` events, and reading everything. */
 export const createEventsRouter = (services: Pick<Services, 'events' | 'eventTypes'>) => {
-  const read = async (input: z.output<typeof queryEventsSchema>, caller: Caller): Promise<EventPage> => {
+  const read = async (given: z.output<typeof queryEventsSchema>, caller: Caller): Promise<EventPage> => {
+    const { rest: input, view } = splitFormat(given);
     const query = eventQuery(input, caller);
     // A world that the caller may not see holds nothing for it.
     if (query.worlds?.length === 0) return { data: [], next_cursor: null };
-    return withGivenPaths(ofQuery(input), () => services.events.query(query));
+    const page = await withGivenPaths(ofQuery(input), () => services.events.query(query));
+    return { ...page, data: page.data.map(view) };
   };
   return createTrpcRouter({
     publish: requires('event:write')
@@ -51,7 +54,7 @@ export const createEventsRouter = (services: Pick<Services, 'events' | 'eventTyp
     list: requires('event:read')
       .meta(rest({ method: 'GET', path: '/events', summary: 'List events, the newest first', tag: 'events' }))
       .input(listEventsSchema)
-      .output(eventPageSchema)
+      .output(readPageSchema)
       .query(({ input, ctx }) => read(input, ctx.caller)),
 
     query: requires('event:read')
@@ -64,14 +67,17 @@ export const createEventsRouter = (services: Pick<Services, 'events' | 'eventTyp
         }),
       )
       .input(queryEventsSchema)
-      .output(eventPageSchema)
+      .output(readPageSchema)
       .query(({ input, ctx }) => read(input, ctx.caller)),
 
     get: requires('event:read')
       .meta(rest({ method: 'GET', path: '/events/{id}', summary: 'Get an event', tag: 'events' }))
-      .input(z.strictObject({ id: eventId }))
-      .output(eventSchema)
-      .query(({ input, ctx }) => services.events.get(input.id, ctx.caller.scope.visible)),
+      .input(withFormat({ id: eventId }))
+      .output(readEventSchema)
+      .query(async ({ input, ctx }) => {
+        const { rest: asked, view } = splitFormat(input);
+        return view(await services.events.get(asked.id, ctx.caller.scope.visible));
+      }),
 
     trace: requires('event:read')
       .meta(
@@ -82,12 +88,17 @@ export const createEventsRouter = (services: Pick<Services, 'events' | 'eventTyp
           tag: 'events',
         }),
       )
-      .input(z.strictObject({ id: eventId, limit: limitSchema, cursor: cursorSchema }))
-      .output(eventPageSchema)
-      .query(({ input, ctx }) => {
-        const { id, ...page } = input;
+      .input(withFormat({ id: eventId, limit: limitSchema, cursor: cursorSchema }))
+      .output(readPageSchema)
+      .query(async ({ input, ctx }) => {
+        const { rest: asked, view } = splitFormat(input);
+        const { id, ...page } = asked;
         const { visible } = ctx.caller.scope;
-        return services.events.trace(id, visible === undefined ? page : { ...page, worlds: visible });
+        const story = await services.events.trace(
+          id,
+          visible === undefined ? page : { ...page, worlds: visible },
+        );
+        return { ...story, data: story.data.map(view) };
       }),
 
     types: requires('event:read')

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { EventFilter } from '../src/events/filter.ts';
 import { RUN_STATES } from '../src/dispatch/run.ts';
 import type { JsonObject, JsonValue } from '../src/kernel/json.ts';
 
@@ -56,12 +57,18 @@ export const issueSchema = z
   })
   .meta({ description: 'One thing that is wrong.' });
 
+const typeText = (description: string, example: string) =>
+  z.string().min(1).max(200).meta({ description, example }).exactOptional();
+
+/** In any accepted spelling: `src/events` reads it, and says what is missing. */
 export const filterSchema = z
   .strictObject({
-    event_type: z.string().min(1).max(200).meta({
-      description: 'A type, a family (`memory.*`) or `*`.',
-      example: 'custom.note.*',
-    }),
+    event_type: typeText(
+      'A type, a family (`memory.*`) or `*`. Required, here or as `type`.',
+      'custom.note.*',
+    ),
+    type: typeText('The same as `event_type`, as hook files write it.', 'custom.note.*'),
+    event: typeText('The split form: `event_type` is then only the family.', 'created'),
     filter: z
       .record(z.string(), jsonValueSchema)
 
@@ -87,4 +94,6 @@ export const filterSchema = z
       })
       .exactOptional(),
   })
-  .meta({ description: 'Which events: all parts must hold. In a list of filters, any one suffices.' });
+  .meta({
+    description: 'Which events: all parts must hold. In a list of filters, any one suffices.',
+  }) as unknown as z.ZodType<EventFilter>;

@@ -158,6 +158,52 @@ describe('events', () => {
     expect((await rest('GET', `/events/${b.id}/trace`)).body.data).toHaveLength(2);
   });
 
+  test('reads give CloudEvents where that is asked for', async () => {
+    const published = await rest('POST', '/events', { ...note('C'), subject: 'note-c' });
+    const [{ id, position }] = published.body.data;
+    const cloudEvent = {
+      specversion: '1.0',
+      id,
+      source: '/worlds/default/user/admin',
+      type: 'custom.note.imported',
+      subject: 'note-c',
+      sequence: String(position).padStart(20, '0'),
+      data: { title: 'C' },
+    };
+    const one = await rest('GET', `/events/${id}?format=cloudevents`);
+    expect(one).toMatchObject({ status: 200, body: cloudEvent });
+    expect(one.body).not.toHaveProperty('payload');
+    const pages = [
+      await rest('GET', '/events?subject=note-c&format=cloudevents'),
+      await rest('POST', '/events/query', { subject: 'note-c', format: 'cloudevents' }),
+      await rest('GET', `/events/${id}/trace?format=cloudevents&limit=1`),
+    ];
+    for (const { body } of pages) expect(body.data).toMatchObject([cloudEvent]);
+    expect((await rest('GET', `/events/${id}?format=crucible`)).body).toMatchObject({
+      payload: { title: 'C' },
+    });
+    expect((await rest('GET', `/events/${id}?format=avro`)).body).toMatchObject({
+      code: 'invalid',
+      errors: [{ path: 'format' }],
+    });
+  });
+
+  test('filters take every spelling of a type', async () => {
+    const [{ id }] = (await rest('POST', '/events', { type: 'custom.spelling', payload: {} })).body.data;
+    for (const filter of [
+      { event_type: 'Custom.Spelling' },
+      { type: 'custom.spelling' },
+      { type: 'Custom', event: 'Spelling' },
+    ]) {
+      const { body } = await rest('POST', '/events/query', { filters: [filter] });
+      expect(body.data.map((event: { id: string }) => event.id)).toEqual([id]);
+    }
+    expect((await rest('POST', '/events/query', { filters: [{ when: 'true' }] })).body).toMatchObject({
+      code: 'invalid',
+      errors: [{ path: 'filters.0.event_type' }],
+    });
+  });
+
   test('the same key and bytes: the same answer, stored once; other bytes: refused', async () => {
     const send = (body: object) => rest('POST', '/events', body, { 'idempotency-key': 'once' });
     const first = await send(note('once'));
