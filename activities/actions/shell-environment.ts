@@ -2,7 +2,7 @@ import type { JsonValue } from '../../src/kernel/json.ts';
 import type { ActionRun } from './action-input.ts';
 
 /** What a command sees of the environment of the server: nothing that could be a secret. */
-const PASSED_ON = [
+export const PASSED_ON = [
   'PATH',
   'HOME',
   'USER',
