@@ -10,6 +10,7 @@ import type { LiveRuns } from './live-runs.ts';
 import type { ActionOutcome } from './outcome.ts';
 import type { Policies } from './policies.ts';
 import { isFinal, statesBefore } from './states.ts';
+import { storableOutcome } from './storable-outcome.ts';
 import { attemptId, ATTEMPT_TABLE, RUN_TABLE, type Attempt, type Run } from './run.ts';
 import { originOf, terminalEvent, type BuildEvent } from './terminal-event.ts';
 import { runFrom } from './rows.ts';
@@ -114,7 +115,8 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
     if (event === undefined)
       throw new CrucibleError('not_found', `event ${run.event_id} of ${run.id} is gone`);
     const startedAt = clock.now();
-    const [outcome, decision] = await execute(run, event, ask);
+    const [answered, decision] = await execute(run, event, ask);
+    const outcome = storableOutcome(answered);
     const now = clock.now();
     const durationMs = Math.max(0, now - startedAt);
     const final = isFinal(decision.state);

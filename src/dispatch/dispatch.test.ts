@@ -400,7 +400,10 @@ describe('attempts', () => {
     const run = await dispatch.runOf(event);
     expect(await dispatch.attempts(dispatch.ask(run, 1))).toMatchObject({ state: 'succeeded' });
     const [executed] = await dispatch.eventsOf('hook.executed');
-    expect(executed?.payload['output']).toMatchObject({ text: 'half \uFFFD, nothing \uFFFD', 'key\uFFFD': 2 ** 60 });
+    expect(executed?.payload['output']).toMatchObject({
+      text: 'half \uFFFD, nothing \uFFFD',
+      'key\uFFFD': 2 ** 60,
+    });
     expect(JSON.stringify((await dispatch.runs.get(run.id)).attempts)).toContain('nested too deeply');
   });
 
