@@ -1,0 +1,113 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { loadConfig } from '../../src/config/load.ts';
+import { createPolicies } from '../../src/dispatch/policies.ts';
+import { DEFINITION_TABLE } from '../../src/dispatch/run.ts';
+import type { TargetChange } from '../../src/dispatch/target.ts';
+import type { BuildEvent } from '../../src/dispatch/terminal-event.ts';
+import { buildEvent as build } from '../../src/events/build.ts';
+import { compileFilters } from '../../src/events/filters/index.ts';
+import { newId } from '../../src/kernel/ids.ts';
+import { silentLogger } from '../../src/kernel/logger.ts';
+import { createClosers } from '../../src/main/closers.ts';
+import { openDispatch } from '../../src/main/open-dispatch.ts';
+import { openLog } from '../../src/main/open-log.ts';
+import { systemOrigin } from '../../src/main/system-origin.ts';
+
+const buildEvent: BuildEvent = (input, origin) =>
+  build(input as Parameters<typeof build>[0], origin, { newId });
+
+/** What one publish took. ms */
+export interface Round {
+  /** From the call to the acknowledgement. */
+  readonly ack: number;
+  /** From the call until the action begins. */
+  readonly fromCall: number;
+  /** From the acknowledgement until the action begins. */
+  readonly fromAck: number;
+}
+
+/** The product with one hook whose action only says that it began. */
+export const idleProduct = async (temporal: { address: string; namespace: string }) => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'crucible-bench-'));
+  const logger = silentLogger;
+  const config = loadConfig({
+    env: {
+      CRUCIBLE_DATA_DIR: dataDir,
+      TEMPORAL_ADDRESS: temporal.address,
+      TEMPORAL_NAMESPACE: temporal.namespace,
+    },
+    cwd: dataDir,
+    dev: true,
+  });
+  const closers = createClosers(logger);
+  const { log } = await openLog(
+    {
+      config,
+      logger,
+      onFatal: (error) => {
+        throw error;
+      },
+    },
+    closers,
+  );
+  let began = Promise.withResolvers<number>();
+  const policies = createPolicies(log.records, {
+    hook: {
+      policy: () => ({
+        timeoutMs: 5_000,
+        maxAttempts: 1,
+        schedule: { kind: 'fixed', initialMs: 0 },
+        jitter: 0,
+        local: true,
+      }),
+      execute: async () => {
+        began.resolve(performance.now());
+        return { kind: 'succeeded', detail: {} };
+      },
+    },
+  });
+  const dispatch = openDispatch({ config, logger }, { log, policies, buildEvent }, closers);
+  await dispatch.temporal.untilWorking();
+  const change: TargetChange = {
+    kind: 'target_set',
+    target: {
+      id: 'hook:bench',
+      kind: 'hook',
+      worlds: ['default'],
+      filters: compileFilters([{ event_type: 'custom.bench.tick' }]),
+      enabled: true,
+      paused: false,
+      definition: 'bench',
+    },
+  };
+  await log.append({
+    events: [],
+    changes: [change],
+    mutations: [{ op: 'put', table: DEFINITION_TABLE.name, row: { id: 'bench', definition: {} } }],
+  });
+  const origin = systemOrigin('bench', newId);
+  const connection = await Connection.connect({ address: temporal.address });
+  closers.add(() => connection.close());
+  const client = new Client({ connection, namespace: temporal.namespace });
+
+  return {
+    /** One publish; waits until its workflow is over, as the baseline does, so that the next one finds an idle system. */
+    round: async (): Promise<{ ack: number; fromCall: number; fromAck: number }> => {
+      began = Promise.withResolvers<number>();
+      const called = performance.now();
+      const event = buildEvent({ type: 'custom.bench.tick', payload: { filler: 'x'.repeat(200) } }, origin);
+      await log.append({ events: [event] });
+      const acknowledged = performance.now();
+      const begun = await began.promise;
+      await client.workflow.getHandle(`hook:bench:${event.id}`).result();
+      return { ack: acknowledged - called, fromCall: begun - called, fromAck: begun - acknowledged };
+    },
+    async [Symbol.asyncDispose]() {
+      await closers.closeAll();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+};
