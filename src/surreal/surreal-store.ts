@@ -6,7 +6,14 @@ import { IDEMPOTENCY_TABLE } from '../log/idempotency.ts';
 import { earliestFirst } from '../log/limits.ts';
 import type { IndexRead, Row, TableDefinition } from '../log/records.ts';
 import { compareScalars, indexValue, readPlan } from '../log/scalar-order.ts';
-import { CommitFailure, type CommitHead, type Lease, type LogStore, type TermKind } from '../log/store.ts';
+import {
+  CommitFailure,
+  type Batch,
+  type CommitHead,
+  type Lease,
+  type LogStore,
+  type TermKind,
+} from '../log/store.ts';
 import { decodeCommit, type CommitRow } from './commit-codec.ts';
 import { connect, type ConnectOptions, type Connection } from './engine.ts';
 import { HELD, WRITTEN, isConflict, transactionFailure, withoutAnswer, type Answer } from './failures.ts';
@@ -86,7 +93,7 @@ export const createSurrealStore = async (
       await transact(db, renewStatement(held));
     },
     async commit(batch) {
-      await transact(db, commitStatement(batch, tables));
+      await transact(db, encoded(batch, tables));
     },
     async release(held) {
       const { text, bindings } = releaseStatement(held);
@@ -164,6 +171,16 @@ const findText = (kind: TermKind, terms: number): string =>
   terms === 1
     ? `SELECT VALUE first FROM commit WHERE ${kind} CONTAINS $term`
     : `SELECT VALUE first FROM commit WHERE ${kind} CONTAINSANY $terms`;
+
+/** A batch that cannot be encoded was never sent, so it is refused, and not of unknown outcome. */
+const encoded = (batch: Batch, tables: ReadonlyMap<string, TableDefinition>): Statement => {
+  try {
+    return commitStatement(batch, tables);
+  } catch (error) {
+    if (error instanceof CommitFailure) throw error;
+    throw new CommitFailure('refused', `It cannot be encoded: ${messageOf(error)}`, error);
+  }
+};
 
 /** Drops the rows beyond `upTo`. They come in order, so what is left is the same as if the database had been asked. */
 const cutOff = (table: TableDefinition, read: IndexRead, rows: readonly Row[]): readonly Row[] => {

@@ -65,6 +65,28 @@ export const describeSurreal = (harness: SurrealHarness): void => {
       expect(types).toEqual(['custom.a', 'custom.b', 'custom.c']);
     });
 
+    test('what cannot be encoded is refused by itself: it was never sent, so its outcome is known', async () => {
+      const { store } = await harness.sessionDatabase();
+      const fatal: unknown[] = [];
+      const log = await createLog({
+        store: await store(),
+        reactor: idleReactor,
+        clock: { now: () => 0 },
+        logger: silentLogger,
+        onFatal: (error) => fatal.push(error),
+      });
+      const insert = (id: string, value: unknown) =>
+        log.append({
+          events: [sampleEvent()],
+          mutations: [{ op: 'insert', table: 'plain', row: { id, value } as never }],
+        });
+      const [bad, good] = await Promise.allSettled([insert('bad', 10n), insert('good', 10)]);
+      expect(bad).toMatchObject({ status: 'rejected', reason: { code: 'internal' } });
+      expect(good.status).toBe('fulfilled');
+      expect(fatal).toEqual([]);
+      expect(log.head()).toBe(1);
+    });
+
     test('a database of a newer version is refused', async () => {
       const { session, store } = await harness.sessionDatabase();
       await store();
