@@ -67,7 +67,8 @@ const startFresh = async (env: NodeJS.ProcessEnv): Promise<DemoServer> => {
   });
   const url = await Promise.race([
     ready,
-    exited.then((code) => {
+    exited.then(async (code) => {
+      await rm(dataDir, { recursive: true, force: true });
       throw new Error(`The server ended with exit code ${code} before it was ready; its message is above.`);
     }),
   ]);
