@@ -324,16 +324,15 @@ describe('a list', () => {
     expect((await ask(`/events?type=custom.paged&limit=1&cursor=${encodeURIComponent(cursor)}`)).status).toBe(
       200,
     );
-    const flipped = `${cursor.slice(0, -2)}${cursor.at(-2) === 'A' ? 'B' : 'A'}${cursor.at(-1)}`;
+    const flipped = `${cursor.slice(0, 4)}${cursor[4] === 'A' ? 'B' : 'A'}${cursor.slice(5)}`;
     for (const other of [
       `/events?type=custom.paged&limit=1&cursor=${encodeURIComponent(`${cursor}x`)}`,
+      `/events?type=custom.paged&limit=1&cursor=${encodeURIComponent(flipped)}`,
       `/events?type=custom.first&limit=1&cursor=${encodeURIComponent(cursor)}`,
       `/hooks?cursor=${encodeURIComponent(cursor)}`,
       `/webhooks?cursor=${encodeURIComponent(cursor)}`,
     ])
       expectProblem(await ask(other), 400, 'bad_cursor');
-    const changed = await ask(`/events?type=custom.paged&limit=1&cursor=${encodeURIComponent(flipped)}`);
-    expect([200, 400]).toContain(changed.status);
   });
 
   it.each<[what: string, query: object, status: number, code: string]>([
