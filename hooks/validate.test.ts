@@ -415,6 +415,11 @@ tests:
       'set by Crucible',
     ],
     [
+      'the header of the story',
+      ['name: a', EVENTS, 'action: { type: http, url: "https://a.example/", headers: { Traceparent: y } }'],
+      'set by Crucible',
+    ],
+    [
       'a template that is not closed',
       ['name: a', EVENTS, 'action: { type: http, url: "https://a.example/{{event" }'],
       'not closed',

@@ -3,6 +3,7 @@ import { compileTemplate } from '../../src/events/template.ts';
 import type { CompiledTemplate } from '../../src/events/template.ts';
 import type { HttpTemplates } from './http.ts';
 import type { ShellTemplates } from './shell.ts';
+import { urlPart } from './url-part.ts';
 
 /** An action with its templates compiled, once for all runs of one definition. */
 export type PreparedAction =
@@ -39,7 +40,7 @@ export const prepareAction = (action: HookAction): PreparedAction => {
       return {
         type: 'http',
         method: action.method.toUpperCase(),
-        url: compileTemplate(action.url, { allowSecrets: true }),
+        url: compileTemplate(action.url, { allowSecrets: true, embed: urlPart }),
         headers: compileTemplate(action.headers ?? {}, { allowSecrets: true }),
         body: action.body === undefined ? undefined : compileTemplate(action.body, { allowSecrets: true }),
       };

@@ -53,7 +53,7 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
 
 /** Headers that the client sets itself, or that would change how the request is read. */
 const OURS =
-  /^(?:host|connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|content-length|expect|idempotency-key|x-crucible-.*)$/i;
+  /^(?:host|connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|content-length|expect|idempotency-key|x-crucible-.*|x-correlation-id|traceparent)$/i;
 
 const checkHttp = ({ method, headers, body }: HookAction & { type: 'http' }): readonly Issue[] => {
   const issues: Issue[] = [];

@@ -68,6 +68,8 @@ export interface TemplateOptions {
    * events' payloads lack are found at registration. Without them, only what no event has.
    */
   readonly patterns?: readonly string[];
+  /** How what a template gives is put into more text, `before` being the text up to there. Default: as it is. */
+  readonly embed?: (text: string, before: string) => string;
 }
 
 type Render = (scope: TemplateScope) => JsonValue;
@@ -169,8 +171,13 @@ const compileString = (source: string, path: string, into: Compilation): Render 
   }
   const [only] = parts;
   if (parts.length === 1 && typeof only === 'object') return (scope) => only.evaluate(scope);
+  const { embed = (text: string): string => text } = into.options;
   return (scope) =>
-    parts.map((part) => (typeof part === 'string' ? part : asText(part.evaluate(scope)))).join('');
+    parts.reduce<string>(
+      (before, part) =>
+        before + (typeof part === 'string' ? part : embed(asText(part.evaluate(scope)), before)),
+      '',
+    );
 };
 
 const asText = (value: JsonValue): string =>
