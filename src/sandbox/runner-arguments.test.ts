@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -38,4 +38,17 @@ describe('code that has got out into a runner process', () => {
   it('is there, or the tests above would prove nothing', async () => {
     expect(await attempt('fs.readFileSync(require.resolve("isolated-vm"))')).toBe('done');
   });
+});
+
+it('finds isolated-vm where node_modules is a link', async () => {
+  const app = join(dir, 'app');
+  mkdirSync(join(app, 'src'), { recursive: true });
+  cpSync(import.meta.dirname, join(app, 'src', 'sandbox'), { recursive: true });
+  symlinkSync(join(import.meta.dirname, '..', '..', 'node_modules'), join(app, 'node_modules'));
+  const file = join(app, 'src', 'sandbox', 'runner-arguments.ts');
+  const ask = `import { runnerArguments } from '${file}'; console.log(JSON.stringify(runnerArguments()))`;
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', ask]);
+  const args = JSON.parse(stdout) as string[];
+  const load = `require('node:module').createRequire('${file}')('isolated-vm'); console.log('done')`;
+  expect((await run(process.execPath, [...args, '-e', load], { env: {} })).stdout.trim()).toBe('done');
 });

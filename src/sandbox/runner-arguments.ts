@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { createRequire, findPackageJSON } from 'node:module';
 import { dirname, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,13 +15,18 @@ const packagesAround = (file: string): string => {
 
 /** What a runner must read to start: our code, isolated-vm and what that is loaded by. */
 const readable = (): readonly string[] => {
-  const isolatedVm = createRequire(import.meta.url).resolve('isolated-vm');
+  const ours = createRequire(import.meta.url);
+  const isolatedVm = ours.resolve('isolated-vm');
   const loader = createRequire(isolatedVm).resolve('node-gyp-build');
   const manifest = findPackageJSON(import.meta.url);
   return [
     ...new Set([
       fileURLToPath(new URL('..', import.meta.url)),
       packagesAround(isolatedVm),
+      // As they are looked for: a `node_modules` that is a link, or full of links, is read under this name too.
+      ...(ours.resolve.paths('isolated-vm') ?? []).filter(
+        (path) => path.endsWith(`${sep}node_modules`) && existsSync(path),
+      ),
       packagesAround(loader),
       ...(manifest === undefined ? [] : [manifest]),
       ALPINE,
