@@ -48,6 +48,18 @@ describe('the configuration', () => {
     });
   });
 
+  it('opens a range on the usual ports, and other ports where they are named', () => {
+    expect(load({ CRUCIBLE_EGRESS_ALLOW: '10.0.0.0/8' }).egress).toEqual({
+      allow: ['10.0.0.0/8'],
+      anyPortInAllowed: false,
+    });
+    expect(load({ CRUCIBLE_EGRESS_PORTS: '443, 8443' }).egress.ports).toEqual([443, 8443]);
+    writeFileSync(join(cwd, 'crucible.yaml'), 'egress_ports: [81]\n');
+    expect(load().egress.ports).toEqual([81]);
+    for (const CRUCIBLE_EGRESS_PORTS of ['0', 'http', '1-9', '443,,80', '65536'])
+      expect(refusal({ CRUCIBLE_EGRESS_PORTS }).message).toContain('CRUCIBLE_EGRESS_PORTS must be ports');
+  });
+
   it('splits the directories of hooks', () => {
     expect(load({ CRUCIBLE_HOOKS_DIR: `/a:b` }).hookDirs).toEqual(['/a', join(cwd, 'b')]);
   });

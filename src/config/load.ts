@@ -119,7 +119,8 @@ export const loadConfig = (sources: ConfigSources): Config => {
     },
     egress: {
       allow: dev ? [...settings.egress_allow, '127.0.0.0/8', '::1/128'] : settings.egress_allow,
-      anyPortInAllowed: dev || settings.egress_allow.length > 0,
+      anyPortInAllowed: dev,
+      ...(settings.egress_ports !== undefined && { ports: settings.egress_ports }),
     },
     logLevel: settings.log_level,
   };

@@ -7,6 +7,8 @@ const port = z.coerce
   .min(0, 'must be 0 (a free port) or more')
   .max(65_535, 'must be at most 65535');
 
+const isEgressPort = (port: number): boolean => Number.isInteger(port) && port > 0 && port < 65_536;
+
 /**
  * Every setting: its place in `crucible.yaml`, its variable, and its default. Secrets are marked, so that no report shows
  * their values.
@@ -55,6 +57,15 @@ export const SETTINGS = {
         z.array(z.union([z.cidrv4(), z.cidrv6()], { error: 'must be address ranges such as 10.0.0.0/8' })),
       )
       .default([]),
+  },
+  egress_ports: {
+    variable: 'CRUCIBLE_EGRESS_PORTS',
+    schema: z
+      .union([z.string().transform((text) => text.split(',').map(Number)), z.array(z.number())])
+      .refine((ports) => ports.length > 0 && ports.every(isEgressPort), {
+        error: 'must be ports, whole numbers from 1 to 65535',
+      })
+      .optional(),
   },
   log_level: {
     variable: 'CRUCIBLE_LOG_LEVEL',

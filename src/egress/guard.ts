@@ -75,7 +75,10 @@ export const createGuard = (policy: EgressPolicy): Guard => {
   const refusedPort = (host: string, port: number): Judged<never> => ({
     ok: false,
     reason: `port ${port} of ${host} is not open`,
-    hint: 'Use 80, 443, or a port from 1024 up that belongs to no well-known service.',
+    hint:
+      policy.ports === undefined
+        ? 'Use 80, 443, or a port from 1024 up that belongs to no well-known service; or name it in egress_ports (CRUCIBLE_EGRESS_PORTS).'
+        : 'If this is meant, add it to egress_ports (CRUCIBLE_EGRESS_PORTS).',
   });
 
   const judgeAddresses = (
