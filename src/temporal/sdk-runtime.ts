@@ -2,12 +2,11 @@ import { Runtime, makeTelemetryFilterString } from '@temporalio/worker';
 import type { LogLevel, Logger as SdkLogger } from '@temporalio/worker';
 import type { Logger } from '../kernel/logger.ts';
 
-/** Our logger in the SDK's clothes. */
+/** Our logger in the SDK's clothes. What it tells of its own workings (`INFO`) is of interest to those who look for it. */
 export const sdkLogger = (logger: Logger): SdkLogger => {
   const at = (level: LogLevel, message: string, meta: object = {}): void => {
     if (level === 'ERROR') logger.error(meta, message);
     else if (level === 'WARN') logger.warn(meta, message);
-    else if (level === 'INFO') logger.info(meta, message);
     else logger.debug(meta, message);
   };
   return {
