@@ -1,4 +1,5 @@
 import type { Issue } from '../src/kernel/errors.ts';
+import type { Idempotency } from '../src/log/log.ts';
 import type { HookDefinition } from './definition.ts';
 
 /** A hook as reads show it. */
@@ -28,8 +29,14 @@ export interface HookWriteOptions extends HookScope {
 }
 
 export interface HookService {
-  /** @throws CrucibleError `invalid`, `already_exists`, `egress_denied`; shell actions are refused (`forbidden`) unless `allowShell` */
-  create(input: unknown, options: HookWriteOptions): Promise<HookView>;
+  /**
+   * A repeat under the same idempotency key answers the hook that the first one made.
+   * @throws CrucibleError `invalid`, `already_exists`, `egress_denied`; shell actions are refused (`forbidden`) unless `allowShell`
+   */
+  create(
+    input: unknown,
+    options: HookWriteOptions & { readonly idempotency?: Idempotency },
+  ): Promise<HookView>;
   /** @throws CrucibleError `invalid`, `not_found`, `managed_by_file` */
   replace(id: string, input: unknown, options: HookWriteOptions): Promise<HookView>;
   /** @throws CrucibleError `not_found`, `managed_by_file` */

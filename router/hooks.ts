@@ -54,7 +54,14 @@ export const createHooksRouter = (services: Pick<Services, 'hooks' | 'runs'>) =>
       .meta(rest({ method: 'POST', path: '/hooks', status: 201, summary: 'Create a hook', tag: 'hooks' }))
       .input(createSchema)
       .output(hookSchema)
-      .mutation(async ({ input, ctx }) => hookView(await hooks.create(input, writeOptions(ctx.caller)))),
+      .mutation(async ({ input, ctx }) => {
+        const idempotency = ctx.idempotency('POST /hooks');
+        const options = {
+          ...writeOptions(ctx.caller),
+          ...(idempotency === undefined ? {} : { idempotency }),
+        };
+        return hookView(await hooks.create(input, options));
+      }),
 
     list: requires('hook:read')
       .meta(rest({ method: 'GET', path: '/hooks', summary: 'List hooks', tag: 'hooks' }))

@@ -84,7 +84,13 @@ const HEADERS = {
 };
 
 /** Which procedures remember keys. */
-const IDEMPOTENT: ReadonlySet<string> = new Set(['events.publish', 'webhooks.create']);
+const IDEMPOTENT: ReadonlySet<string> = new Set([
+  'events.publish',
+  'hooks.create',
+  'webhooks.create',
+  'webhooks.retry',
+  'runs.replay',
+]);
 
 type Mutable = { [key: string]: JsonValue };
 const asObject = (value: JsonValue | undefined): Mutable =>

@@ -42,6 +42,9 @@ export const createRunsRouter = (services: Pick<Services, 'runs' | 'workflowUrl'
       .mutation(async ({ input, ctx }) => {
         const { run } = await services.runs.get(input.id);
         assertVisible(ctx.caller, [run.world], 'run', input.id);
-        return runView(await services.runs.replay(input.id));
+        const idempotency = ctx.idempotency(`POST /runs/${input.id}/replay`);
+        return runView(
+          await services.runs.replay(input.id, idempotency === undefined ? {} : { idempotency }),
+        );
       }),
   });

@@ -200,7 +200,8 @@ export const createWebhooksRouter = (services: Pick<Services, 'webhooks' | 'runs
           throw new CrucibleError('not_found', `There is no delivery ${input.run_id} of this webhook`);
         }
         assertVisible(ctx.caller, [run.world], 'delivery', input.run_id);
-        return runView(await runs.replay(input.run_id));
+        const idempotency = ctx.idempotency(`POST /webhooks/${input.id}/deliveries/${input.run_id}/retry`);
+        return runView(await runs.replay(input.run_id, idempotency === undefined ? {} : { idempotency }));
       }),
   });
 };

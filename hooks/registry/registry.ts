@@ -7,7 +7,7 @@ import { CrucibleError, isCrucibleError, type Issue } from '../../src/kernel/err
 import { canonicalJson } from '../../src/kernel/hash.ts';
 import type { NewId } from '../../src/kernel/ids.ts';
 import type { Origin } from '../../src/kernel/origin.ts';
-import type { Log } from '../../src/log/log.ts';
+import type { AppendRequest, Idempotency, Log } from '../../src/log/log.ts';
 import type { HookView } from '../service.ts';
 import { formatIssue } from '../validate.ts';
 import { errorsOf, registeredPayload, registration, removal, type Wanted } from './change.ts';
@@ -34,6 +34,8 @@ export interface HookRegistry {
    * @throws CrucibleError what `decide` throws, and those of `Log.append`
    */
   set(name: string, decide: (before: HookRow | undefined) => Promise<Wanted | undefined>): Promise<HookView>;
+  /** @throws CrucibleError `already_exists`, and those of `Log.append` */
+  create(wanted: Wanted, idempotency: Idempotency | undefined): Promise<HookView>;
   /** @throws CrucibleError what `check` throws, and those of `Log.append`; nothing happens where there is no row */
   remove(name: string, reason: 'removed' | 'file_deleted', check: (row: HookRow) => void): Promise<void>;
   /**
@@ -83,6 +85,17 @@ export const createHookRegistry = ({
     return view;
   };
 
+  const registering = (wanted: Wanted, before: HookRow | undefined): AppendRequest => {
+    const { definition } = wanted;
+    const event = buildEvent(
+      { type: 'hook.registered', subject: targetId(definition.name), payload: registeredPayload(wanted) },
+      origin(),
+      { newId, catalogue },
+    );
+    const target = targetOf(definition, wanted, catalogue);
+    return registration(wanted, before, { event, target, now: clock.now() });
+  };
+
   return {
     row,
     rows: async (page) => (await records.list(HOOK_TABLE.name, page)).map(hookFrom),
@@ -92,15 +105,25 @@ export const createHookRegistry = ({
         const before = await row(name);
         const wanted = await decide(before);
         if (wanted === undefined || (before !== undefined && isSame(before, wanted))) return viewOfName(name);
-        const event = buildEvent(
-          { type: 'hook.registered', subject: targetId(name), payload: registeredPayload(wanted) },
-          origin(),
-          { newId, catalogue },
-        );
-        const target = targetOf(wanted.definition, wanted, catalogue);
-        await log.append(registration(wanted, before, { event, target, now: clock.now() }));
+        await log.append(registering(wanted, before));
         return viewOfName(name);
       }),
+    create: async (wanted, idempotency) => {
+      const { name } = wanted.definition;
+      try {
+        // The log itself says whether there is one: a repeat is answered before that is looked at.
+        await log.append({
+          ...registering(wanted, undefined),
+          ...(idempotency === undefined ? {} : { idempotency }),
+        });
+      } catch (error) {
+        if (!isCrucibleError(error, 'already_exists')) throw error;
+        throw new CrucibleError('already_exists', `there is a hook \`${name}\` already`, {
+          hint: 'PUT replaces it',
+        });
+      }
+      return viewOfName(name);
+    },
     remove: (name, reason, check) =>
       unlessOvertaken(async () => {
         const before = await row(name);

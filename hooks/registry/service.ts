@@ -71,13 +71,7 @@ export const createHookService = (deps: HookServiceDeps): HookService & FileHook
   return {
     create: async (input, options) => {
       const definition = await accepted(input, options);
-      return registry.set(definition.name, async (before) => {
-        if (before !== undefined)
-          throw new CrucibleError('already_exists', `there is a hook \`${definition.name}\` already`, {
-            hint: 'PUT replaces it',
-          });
-        return wantedByApi(definition);
-      });
+      return registry.create(wantedByApi(definition), options.idempotency);
     },
 
     replace: async (id, input, options) => {

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../kernel/json.ts';
+import type { Idempotency } from '../log/log.ts';
 import type { Attempt, Run, RunState } from './run.ts';
 
 export interface RunDetail {
@@ -22,6 +23,10 @@ export interface RunService {
   ): Promise<RunPage>;
   /** The runs that an event led to. */
   ofEvent(eventPosition: number): Promise<readonly Run[]>;
-  /** Sets a final row pending again under the next generation. @throws CrucibleError `not_found`, `conflict` */
-  replay(id: string): Promise<Run>;
+  /**
+   * Sets a final row pending again under the next generation. A repeat under the same idempotency key answers what the
+   * first one did.
+   * @throws CrucibleError `not_found`, `conflict`, and those of `Log.append`
+   */
+  replay(id: string, options?: { readonly idempotency?: Idempotency }): Promise<Run>;
 }

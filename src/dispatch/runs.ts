@@ -1,11 +1,12 @@
 import type { Clock } from '../kernel/clock.ts';
-import { CrucibleError } from '../kernel/errors.ts';
+import { CrucibleError, isCrucibleError } from '../kernel/errors.ts';
 import type { Log } from '../log/log.ts';
+import type { Row } from '../log/records.ts';
 import { directWorkflowId, orderKey, SWEEP_AFTER_MS } from './new-run.ts';
 import type { Policies } from './policies.ts';
 import { attemptId, ATTEMPT_TABLE, RUN_STATES, RUN_TABLE, type Attempt, type Run } from './run.ts';
 import type { RunService } from './run-service.ts';
-import { isFinal } from './states.ts';
+import { FINAL_STATES } from './states.ts';
 import { attemptFrom, runFrom } from './rows.ts';
 
 /** Of one read by index. */
@@ -101,17 +102,8 @@ export const createRunService = (deps: {
         .toSorted((a, b) => (a.order < b.order ? -1 : 1));
     },
 
-    replay: async (id) => {
+    replay: async (id, { idempotency } = {}) => {
       const run = await runOf(id);
-      if (!isFinal(run.state)) {
-        throw new CrucibleError(
-          'conflict',
-          `run ${id} is ${run.state}; only a run that has ended can be replayed`,
-          {
-            hint: 'wait for it to end, or cancel it first',
-          },
-        );
-      }
       const generation = run.generation + 1;
       const now = deps.clock.now();
       const set = {
@@ -129,19 +121,33 @@ export const createRunService = (deps: {
         started_at: null,
         finished_at: null,
       } as const;
-      await log.append({
-        events: [],
-        mutations: [
+      try {
+        const { answer } = await log.append({
+          events: [],
+          mutations: [
+            {
+              op: 'patch',
+              table: RUN_TABLE.name,
+              id,
+              when: { generation: run.generation, state: FINAL_STATES },
+              set,
+            },
+          ],
+          answer: { run: { ...run, ...set } },
+          ...(idempotency === undefined ? {} : { idempotency }),
+        });
+        return runFrom(answer?.['run'] as Row);
+      } catch (error) {
+        if (!isCrucibleError(error, 'conflict')) throw error;
+        const { state } = await runOf(id);
+        throw new CrucibleError(
+          'conflict',
+          `run ${id} is ${state}; only a run that has ended can be replayed`,
           {
-            op: 'patch',
-            table: RUN_TABLE.name,
-            id,
-            when: { generation: run.generation, state: run.state },
-            set,
+            hint: 'wait for it to end, or cancel it first',
           },
-        ],
-      });
-      return { ...run, ...set };
+        );
+      }
     },
   };
 };

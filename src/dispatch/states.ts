@@ -29,17 +29,18 @@ const NEXT: Readonly<Record<RunState, readonly RunState[]>> = {
 export const allows = (from: RunState, to: RunState): boolean =>
   NEXT[from].includes(to) || (isExecuting(from) && NEXT.running.includes(to));
 
-const FINAL: ReadonlySet<RunState> = new Set([
+/** The states in which nothing more happens in a generation. */
+export const FINAL_STATES = [
   'succeeded',
   'denied',
   'failed',
   'dead',
   'skipped',
   'cancelled',
-]);
+] as const satisfies readonly RunState[];
 
 /** Whether nothing more happens in this generation. */
-export const isFinal = (state: RunState): boolean => FINAL.has(state);
+export const isFinal = (state: RunState): boolean => (FINAL_STATES as readonly RunState[]).includes(state);
 
 /** The states in which an attempt may be recorded. */
 export const EXECUTING = ['pending', 'running', 'retrying'] as const satisfies readonly RunState[];

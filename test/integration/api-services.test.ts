@@ -372,6 +372,32 @@ describe('hooks', () => {
     action: { type: 'http', method: 'POST', url: 'http://127.0.0.1:9/' },
   };
 
+  test('a key makes a creation and a replay happen once', async () => {
+    const key = { 'idempotency-key': 'repeat-1' };
+    const input = { ...hook, name: 'repeated', trigger: { events: [{ event_type: 'custom.repeated' }] } };
+    const first = await rest('POST', '/hooks', { ...input, enabled: false }, key);
+    const again = await rest('POST', '/hooks', { ...input, enabled: false }, key);
+    expect([first.status, again.status]).toEqual([201, 201]);
+    expect(again.body).toEqual(first.body);
+    expect((await rest('POST', '/hooks', input, key)).body).toMatchObject({ code: 'idempotency_key_reused' });
+
+    await rest('POST', '/events', { type: 'custom.repeated', payload: {} });
+    const [run] = (await rest('GET', '/hooks/repeated/runs')).body.data;
+    expect(run).toMatchObject({ state: 'skipped', generation: 0 });
+    const replays = [
+      await rest('POST', `/runs/${run.id}/replay`, undefined, key),
+      await rest('POST', `/runs/${run.id}/replay`, undefined, key),
+    ];
+    expect(replays).toMatchObject([
+      { status: 202, body: { id: run.id, state: 'pending', generation: 1 } },
+      { status: 202, body: { id: run.id, state: 'pending', generation: 1 } },
+    ]);
+    expect(await rest('POST', `/runs/${run.id}/replay`)).toMatchObject({
+      status: 409,
+      body: { code: 'conflict', detail: expect.stringContaining('is pending') },
+    });
+  });
+
   test('their life, by REST', async () => {
     expect(await rest('POST', '/hooks', hook)).toMatchObject({
       status: 201,
