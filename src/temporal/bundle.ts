@@ -31,7 +31,7 @@ export const workflowBundle = async (options: BundleOptions): Promise<WorkflowBu
   const path = join(options.cacheDir, `workflows-${await hashOf(entry)}.js`);
   const cached = await readFile(path, 'utf8').catch(() => undefined);
   if (cached !== undefined && cached !== '') return { code: cached };
-  const { code } = await bundleWorkflowCode({ workflowsPath: entry, logger: bundlerLogger(options.logger) });
+  const { code } = await bundleWorkflowCode({ workflowsPath: entry, logger: sdkLogger(options.logger) });
   try {
     await mkdir(options.cacheDir, { recursive: true });
     const temporary = `${path}.${randomUUID()}`;
@@ -44,16 +44,6 @@ export const workflowBundle = async (options: BundleOptions): Promise<WorkflowBu
     );
   }
   return { code };
-};
-
-/** What webpack tells is of interest only when something is wrong. */
-const bundlerLogger = (logger: Logger): ReturnType<typeof sdkLogger> => {
-  const sdk = sdkLogger(logger);
-  return {
-    ...sdk,
-    info: (message, meta) => sdk.debug(message, meta),
-    log: (level, message, meta) => sdk.log(level === 'INFO' ? 'DEBUG' : level, message, meta),
-  };
 };
 
 /** `… from './x.ts'`, `import './x.ts'`: all that our workflow code uses. Packages count by the SDK's version. */

@@ -23,7 +23,7 @@ test('levels of the SDK are ours, and what is below ours is debug', () => {
   expect(lines).toEqual([
     'debug TRACE',
     'debug DEBUG',
-    'info INFO',
+    'debug INFO',
     'warn WARN',
     'error ERROR',
     'warn by name',
