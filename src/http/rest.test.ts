@@ -311,6 +311,23 @@ describe('the faults of the generator’s own request side do not happen here', 
   });
 });
 
+describe('tRPC', () => {
+  test.each([
+    [
+      'too deep',
+      `{"filter":{"a":{"equals":${'['.repeat(200)}${']'.repeat(200)}}}}`,
+      400,
+      'malformed_request',
+    ],
+    ['not JSON', '{', 400, 'malformed_request'],
+    ['a NUL', String.raw`{"actor":"\u0000"}`, 422, 'invalid'],
+    ['__proto__', '{"__proto__":{}}', 422, 'invalid'],
+  ])('an input in the URL is read as strictly as a body: %s', async (_what, input, status, code) => {
+    const path = `/trpc/events.query?input=${encodeURIComponent(input)}`;
+    expect(await server.ask('GET', path)).toMatchObject({ status, body: { error: { data: { code } } } });
+  });
+});
+
 describe('answers', () => {
   test('an event as it stands in the log', async () => {
     expect(await server.ask('GET', `/api/v1/events/${sampleEvent.id}`)).toMatchObject({

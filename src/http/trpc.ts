@@ -73,6 +73,9 @@ export const createTrpcHandler = (deps: {
         // tRPC takes a text as the body that it has read.
         req.body = text;
       }
+      // Queries may bring their input in the URL; it is read as strictly as a body.
+      const inputs = new URLSearchParams(req.url.split('?')[1] ?? '').getAll('input');
+      for (const input of inputs) parseJson(input);
       contexts.set(req, ctx);
     } catch (thrown) {
       const error = toCrucibleError(thrown);
