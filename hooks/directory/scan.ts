@@ -43,7 +43,10 @@ export const readHookText = async (root: string, file: string): Promise<HookText
         'the file is a link that leads out of the hook directory',
         'copy the file into the hook directory',
       );
-    const { size } = await stat(found.real);
+    const status = await stat(found.real);
+    // To open a pipe waits for whoever writes into it.
+    if (!status.isFile()) return unreadable('this is not a file', 'a hook is a plain file');
+    const { size } = status;
     if (size > MAX_FILE_LENGTH * 4)
       return unreadable('the file is too large for a hook', 'a hook file has at most 512 KiB');
     return { kind: 'text', text: decode(await readFile(found.real)) };

@@ -36,7 +36,10 @@ export const readScriptFile = async (place: HookPlace, name: string, at: string)
         `there is no file \`${name}\``,
         `it is looked for beside the hook file, in ${shownFolder(place)}`,
       );
-    const { size } = await stat(found.real);
+    const status = await stat(found.real);
+    // To open a pipe waits for whoever writes into it.
+    if (!status.isFile()) return wrong(found.written, `\`${name}\` is not a file`, 'name a plain file');
+    const { size } = status;
     if (size > MAX_SCRIPT_BYTES)
       return wrong(
         found.written,
