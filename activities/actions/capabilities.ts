@@ -9,8 +9,14 @@ import { storyHeaders } from './story-headers.ts';
 
 export interface CapabilityDeps {
   readonly egress: Egress;
-  /** Publishes on behalf of the run: the current origin is the run's. */
-  readonly emit: (input: PublishInput) => Promise<readonly Published[]>;
+  /**
+   * Publishes on behalf of the run: the current origin is the run's. `firstStands`: what the run has published under
+   * the same id before is the answer, whatever it holds.
+   */
+  readonly emit: (
+    input: PublishInput,
+    options: { readonly firstStands: boolean },
+  ) => Promise<readonly Published[]>;
   /** Of Crucible, for `user-agent`. */
   readonly version: string;
 }
@@ -109,10 +115,12 @@ const emitFor = (run: ActionRun, deps: CapabilityDeps): Capability => {
   let emitted = 0;
   return async ([value]) => {
     const { context } = run;
-    // The nth event of a run has one id in all attempts: a retry does not publish it twice.
-    const input = publishInputOf(value, eventIdOf(context.run.id, context.run.generation, emitted));
+    // The nth event of a run has one id in all attempts: a retry does not publish it twice, and need not make it alike.
+    const ownId = eventIdOf(context.run.id, context.run.generation, emitted);
+    // What a script was given in its inputs is not to stand in an event.
+    const input = publishInputOf(value === undefined ? value : run.secrets.redactAll(value), ownId);
     emitted += 1;
-    const [published] = await deps.emit(input);
+    const [published] = await deps.emit(input, { firstStands: input.id === ownId });
     if (published === undefined) throw new Error('the event was not published');
     const { id, position, type } = published;
     return { id, position, type };

@@ -22,7 +22,7 @@ const egress = createEgress({
 });
 const sandbox = createSandbox({ logger: silentLogger, runners: 1 });
 const secrets: Record<string, string> = { TOKEN: 'tok/en+"42"', NTFY: 'ntfy-secret-value' };
-const emitted: { input: PublishInput; origin: Origin | undefined }[] = [];
+const emitted: { input: PublishInput; origin: Origin | undefined; firstStands: boolean }[] = [];
 let executor: Executor;
 let receiver: {
   url: string;
@@ -38,8 +38,8 @@ beforeAll(async () => {
     clock: systemClock,
     version: '1.2.3',
     readSecret: (name) => secrets[name],
-    emit: async (input) => {
-      emitted.push({ input, origin: currentOrigin() });
+    emit: async (input, { firstStands }) => {
+      emitted.push({ input, origin: currentOrigin(), firstStands });
       if (input.type === 'memory.created') throw new Error('clients publish custom.* events only');
       return [{ id: input.id ?? '', position: 7, type: input.type, correlation_id: 'c', duplicate: false }];
     },
@@ -277,12 +277,31 @@ describe('script actions', () => {
         output: [7, 'custom.b', 'crucible.events.emit: clients publish custom.* events only'],
       });
     }
-    expect(emitted.every((one) => one.origin === origin)).toBe(true);
+    expect(emitted.every((one) => one.origin === origin && one.firstStands)).toBe(true);
     const ids = emitted.map(({ input }) => input.id ?? '');
     expect(ids.slice(0, 3)).toEqual(ids.slice(3));
     expect(new Set(ids).size).toBe(3);
     for (const id of ids)
       expect(id).toMatch(/^evt_01890a5d-ac96-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  });
+});
+
+describe('what a script emits', () => {
+  it('may be given an id of its own, which then names one event for good', async () => {
+    emitted.length = 0;
+    const id = 'evt_01932f6e-7c1a-7d3e-8f00-1234567890ab';
+    const source = `export default (i, c) => c.events.emit({ type: 'custom.a', payload: {}, id: '${id}' })`;
+    await execute(hookOf({ type: 'script', source }, { permissions: ['events:emit'] }));
+    expect(emitted).toMatchObject([{ input: { id }, firstStands: false }]);
+  });
+
+  it('holds no secret that the script was given', async () => {
+    emitted.length = 0;
+    const source =
+      "export default ({ inputs }, c) => c.events.emit({ type: 'custom.a', payload: { said: 'Bearer ' + inputs.token } })";
+    const inputs = { token: '{{secrets.NTFY}}' };
+    await execute(hookOf({ type: 'script', source, inputs }, { permissions: ['events:emit'] }));
+    expect(emitted).toMatchObject([{ input: { payload: { said: 'Bearer [secret NTFY]' } } }]);
   });
 });
 

@@ -193,6 +193,25 @@ describe("the client's own ids", () => {
     expect(log.head()).toBe(1);
   });
 
+  test('the first stands for the same run, where that is asked for, and for nobody else', async () => {
+    const { log, publish } = await open();
+    const id = newId('evt');
+    const run = { ...alice, actor: 'hook:a', causation_id: newId('evt') };
+    const again = { ...note({ n: 2 }), id };
+    await publish([{ ...note(), id }], {}, run);
+    expect(await publish([again], { firstStands: true }, run)).toMatchObject([
+      { id, position: 1, duplicate: true },
+    ]);
+    for (const [options, origin] of [
+      [{}, run],
+      [{ firstStands: true }, alice],
+      [{ firstStands: true }, { ...run, causation_id: newId('evt') }],
+      [{ firstStands: true }, { ...run, world: 'other' }],
+    ] as const)
+      expect((await failure(publish([again], options, origin))).code).toBe('idempotency_key_reused');
+    expect(log.head()).toBe(1);
+  });
+
   test('twice in one request is refused', async () => {
     const { publish } = await open();
     const id = newId('evt');

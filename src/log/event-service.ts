@@ -31,6 +31,11 @@ export interface EventService {
     inputs: readonly PublishInput[],
     options: {
       readonly idempotency?: { readonly scope: string; readonly key: string; readonly hash: string };
+      /**
+       * Of what the same run publishes again under the same id the first stands, whatever the second one holds: a retry
+       * need not make the very same event.
+       */
+      readonly firstStands?: boolean;
     },
   ): Promise<readonly Published[]>;
   /** @throws CrucibleError `not_found` (also in a world that `worlds` lacks) */
@@ -67,13 +72,16 @@ export const createEventService = ({
     throw new CrucibleError('not_found', `there is no event ${shown(id)}`);
   };
 
-  const publish: EventService['publish'] = async (inputs, { idempotency }) => {
+  const publish: EventService['publish'] = async (inputs, { idempotency, firstStands = false }) => {
     const origin = originOf();
     if (origin === undefined)
       throw new CrucibleError('internal', 'events were published outside of any request');
     const events = eventsOf(inputs, origin, { catalogue, newId });
     const chosen = events.filter((_, index) => inputs[index]?.id !== undefined);
-    await checkChosen(chosen, log);
+    const check = (event: NewEvent, stored: CrucibleEvent): void => {
+      if (!(firstStands && isOfOneCause(event, stored))) checkSame(event, stored);
+    };
+    await checkChosen(chosen, log, check);
     const result = await log.append({
       events,
       ...(idempotency === undefined ? undefined : { idempotency }),
@@ -82,7 +90,7 @@ export const createEventService = ({
     // Two requests with one new id may pass the check together; the log then gives the second one the first one's event.
     for (const event of chosen) {
       const stored = result.events.find(({ id }) => id === event.id);
-      if (stored !== undefined) checkSame(event, stored);
+      if (stored !== undefined) check(event, stored);
     }
     return result.events.map(({ id, position, type, correlation_id }, index) => ({
       id,
@@ -122,16 +130,24 @@ const shown = (id: string): string => (/^[\w-]{1,100}$/.test(id) ? id : 'of that
 const LOOKUPS = 32;
 
 /** @throws CrucibleError `idempotency_key_reused` where one of the ids that the client chose is another event's */
-const checkChosen = async (events: readonly NewEvent[], log: Pick<Log, 'get'>): Promise<void> => {
+const checkChosen = async (
+  events: readonly NewEvent[],
+  log: Pick<Log, 'get'>,
+  check: (event: NewEvent, stored: CrucibleEvent) => void,
+): Promise<void> => {
   for (let start = 0; start < events.length; start += LOOKUPS) {
     const some = events.slice(start, start + LOOKUPS);
     const stored = await Promise.all(some.map(({ id }) => log.get(id)));
     for (const [index, event] of some.entries()) {
       const known = stored[index];
-      if (known !== undefined) checkSame(event, known);
+      if (known !== undefined) check(event, known);
     }
   }
 };
+
+/** Made by the same one, because of the same event: nobody else's id can be taken for one's own. */
+const isOfOneCause = (event: NewEvent, stored: CrucibleEvent): boolean =>
+  stored.world === event.world && stored.actor === event.actor && stored.causation_id === event.causation_id;
 
 const checkSame = (event: NewEvent, stored: CrucibleEvent): void => {
   const same =

@@ -47,7 +47,7 @@ export const openServices = (deps: CrucibleDeps, log: Log, closers: Closers): Op
       readSecret: deps.readSecret,
       environment: deps.environment,
       hookDirs: config.hookDirs,
-      emit: (input) => events.publish([input], {}),
+      emit: (input, options) => events.publish([input], options),
       clock,
       version,
     }),
