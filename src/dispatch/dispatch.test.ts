@@ -98,6 +98,7 @@ const openDispatch = async () => {
     log,
     workflows,
     policies,
+    buildEvent,
     clock,
     logger: silentLogger,
     after: (_, work) => {
@@ -112,7 +113,7 @@ const openDispatch = async () => {
   const sweeper = createSweeper({
     log,
     workflows,
-    enqueue: starter.enqueue,
+    starter,
     buildEvent,
     clock,
     logger: silentLogger,
@@ -140,6 +141,7 @@ const openDispatch = async () => {
 
   return {
     log,
+    buildEvent,
     starts,
     states,
     executed,
@@ -256,6 +258,7 @@ describe('starting', () => {
       policies: createPolicies(dispatch.log.records, {
         hook: { policy: () => POLICY, execute: () => Promise.resolve(SUCCESS) },
       }),
+      buildEvent: dispatch.buildEvent,
       clock: { now: () => 0 },
       logger: silentLogger,
       after: () => () => undefined,
@@ -418,18 +421,6 @@ describe('attempts', () => {
 });
 
 describe('the sweeper', () => {
-  it('starts a run whose workflow Temporal does not know', async () => {
-    dispatch.setAway(true);
-    const event = await dispatch.publish();
-    await expect.poll(() => dispatch.starter.blocked).toBe('away');
-    dispatch.setAway(false);
-    dispatch.advance(60_000);
-    await dispatch.sweeper.tick();
-    dispatch.fireTimers();
-    await started(1);
-    expect(dispatch.starts).toEqual([`hook:h:${event.id}`]);
-  });
-
   it('settles a run whose workflow was terminated, with the reason, and it can be replayed', async () => {
     const event = await dispatch.publish();
     await started(1);

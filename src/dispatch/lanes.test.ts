@@ -40,6 +40,36 @@ describe('lanes', () => {
     expect(lanes.take()?.id).toBe('a2');
   });
 
+  it('a run that waits again before its first start was acknowledged waits on', () => {
+    const lanes = createLanes({ capacity: 10, maxOpen: 1 });
+    lanes.add(run('a1', 'a'));
+    lanes.take();
+    lanes.release('a1');
+    lanes.add(run('a1', 'a'));
+    lanes.started(run('a1', 'a'));
+    expect([lanes.open, lanes.waiting, lanes.isOpen('a1')]).toEqual([0, 1, false]);
+    expect(lanes.take()?.id).toBe('a1');
+  });
+
+  it('does not put back a run that ended although its start seemed to fail', () => {
+    const lanes = createLanes({ capacity: 10, maxOpen: 1 });
+    lanes.add(run('a1', 'a'));
+    lanes.take();
+    lanes.release('a1');
+    lanes.putBack(run('a1', 'a'));
+    expect([lanes.waiting, lanes.targets]).toEqual([0, 0]);
+  });
+
+  it('keeps nothing of a target that has nothing here', () => {
+    const lanes = createLanes({ capacity: 10, maxOpen: 1 });
+    for (const target of ['a', 'b', 'c']) lanes.add(run(`${target}1`, target));
+    expect(lanes.targets).toBe(3);
+    const taken = lanes.take();
+    if (taken !== undefined) lanes.started(taken);
+    for (const target of ['a', 'b', 'c']) lanes.release(`${target}1`);
+    expect(lanes.targets).toBe(0);
+  });
+
   it('refuses a run that is here already, and one more than fit', () => {
     const lanes = createLanes({ capacity: 1, maxOpen: 1 });
     expect(lanes.add(run('a1', 'a'))).toBe(true);

@@ -6,35 +6,48 @@ import type { Run } from './run.ts';
  * Of each lane at most one run is being started at a time, so the runs of a target start in position order; and at most
  * `maxOpen` of its runs are started but not yet through their first attempt, so that a target that hangs fills its own
  * lane and no other.
+ *
+ * States of a run here: waiting --take--> starting --started--> open --release--> (gone); starting --putBack--> waiting;
+ * `release` takes it out of any of them.
  */
 export interface Lanes {
   /** Puts a run at the end of its lane. False: no room, or it is already here. */
   add(run: Run): boolean;
-  /** The next run that may start, marked as starting; undefined: none may. */
+  /** The next run that may start, which is starting from now on; undefined: none may. */
   take(): Run | undefined;
   /** The start went through: the run is open until `release`. */
   started(run: Run): void;
   /** The start did not go through: the run is the first of its lane again. */
   putBack(run: Run): void;
-  /** The run has recorded an attempt, or has ended: it takes no place any more. True if it took one. */
-  release(runId: string): boolean;
-  has(runId: string): boolean;
+  /** The run takes no place any more: it has recorded an attempt, has ended, or is another's. */
+  release(runId: string): void;
+  /** The run as it was added; undefined: it is not here. */
+  get(runId: string): Run | undefined;
+  isOpen(runId: string): boolean;
   /** How many runs wait. */
   readonly waiting: number;
   /** How many are started and open. */
   readonly open: number;
+  /** How many targets have a run here. */
+  readonly targets: number;
 }
 
 interface Lane {
+  readonly target: string;
   readonly waiting: Run[];
-  readonly open: Set<string>;
+  open: number;
   starting: boolean;
+}
+
+interface Place {
+  readonly run: Run;
+  readonly lane: Lane;
+  state: 'waiting' | 'starting' | 'open';
 }
 
 export const createLanes = (limits: { readonly capacity: number; readonly maxOpen: number }): Lanes => {
   const lanes = new Map<string, Lane>();
-  /** Run id to its lane, for every run that waits, starts or is open. */
-  const known = new Map<string, Lane>();
+  const places = new Map<string, Place>();
   /** The lanes whose first run may start, in the order in which they became so. */
   const ready = new Set<Lane>();
   let waiting = 0;
@@ -43,24 +56,34 @@ export const createLanes = (limits: { readonly capacity: number; readonly maxOpe
   const laneOf = (target: string): Lane => {
     let lane = lanes.get(target);
     if (lane === undefined) {
-      lane = { waiting: [], open: new Set(), starting: false };
+      lane = { target, waiting: [], open: 0, starting: false };
       lanes.set(target, lane);
     }
     return lane;
   };
 
   const update = (lane: Lane): void => {
-    const may = lane.waiting.length > 0 && !lane.starting && lane.open.size < limits.maxOpen;
+    const may = lane.waiting.length > 0 && !lane.starting && lane.open < limits.maxOpen;
     if (may) ready.add(lane);
     else ready.delete(lane);
+    // Targets come and go: one that has nothing here leaves nothing behind.
+    if (lane.waiting.length === 0 && !lane.starting && lane.open === 0) lanes.delete(lane.target);
+  };
+
+  /** The start of this run is over, one way or the other. Its place, unless it was released meanwhile. */
+  const startOver = (run: Run): { readonly lane: Lane; readonly place: Place | undefined } => {
+    const lane = laneOf(run.target);
+    lane.starting = false;
+    const place = places.get(run.id);
+    return { lane, place: place?.state === 'starting' ? place : undefined };
   };
 
   return {
     add: (run) => {
-      if (known.has(run.id) || waiting >= limits.capacity) return false;
+      if (places.has(run.id) || waiting >= limits.capacity) return false;
       const lane = laneOf(run.target);
       lane.waiting.push(run);
-      known.set(run.id, lane);
+      places.set(run.id, { run, lane, state: 'waiting' });
       waiting += 1;
       update(lane);
       return true;
@@ -69,55 +92,59 @@ export const createLanes = (limits: { readonly capacity: number; readonly maxOpe
       const [lane] = ready;
       if (lane === undefined) return undefined;
       const run = lane.waiting.shift();
-      if (run === undefined) throw new Error('a lane that is ready has a run');
+      const place = run === undefined ? undefined : places.get(run.id);
+      if (run === undefined || place === undefined) throw new Error('a lane that is ready has a run');
       waiting -= 1;
       lane.starting = true;
+      place.state = 'starting';
       update(lane);
       return run;
     },
     started: (run) => {
-      const lane = known.get(run.id);
-      if (lane === undefined) {
-        // It ended before its start was acknowledged.
-        const own = laneOf(run.target);
-        own.starting = false;
-        update(own);
-        return;
+      const { lane, place } = startOver(run);
+      if (place !== undefined) {
+        place.state = 'open';
+        lane.open += 1;
+        open += 1;
       }
-      lane.starting = false;
-      lane.open.add(run.id);
-      open += 1;
       update(lane);
     },
     putBack: (run) => {
-      const lane = laneOf(run.target);
-      lane.starting = false;
-      lane.waiting.unshift(run);
-      known.set(run.id, lane);
-      waiting += 1;
+      const { lane, place } = startOver(run);
+      if (place !== undefined) {
+        place.state = 'waiting';
+        lane.waiting.unshift(run);
+        waiting += 1;
+      }
       update(lane);
     },
     release: (runId) => {
-      const lane = known.get(runId);
-      if (lane === undefined) return false;
-      if (lane.open.delete(runId)) open -= 1;
-      else {
-        const index = lane.waiting.findIndex((run) => run.id === runId);
-        if (index >= 0) {
-          lane.waiting.splice(index, 1);
-          waiting -= 1;
-        }
+      const place = places.get(runId);
+      if (place === undefined) return;
+      const { lane } = place;
+      places.delete(runId);
+      if (place.state === 'open') {
+        lane.open -= 1;
+        open -= 1;
+      } else if (place.state === 'waiting') {
+        lane.waiting.splice(
+          lane.waiting.findIndex((run) => run.id === runId),
+          1,
+        );
+        waiting -= 1;
       }
-      known.delete(runId);
       update(lane);
-      return true;
     },
-    has: (runId) => known.has(runId),
+    get: (runId) => places.get(runId)?.run,
+    isOpen: (runId) => places.get(runId)?.state === 'open',
     get waiting() {
       return waiting;
     },
     get open() {
       return open;
+    },
+    get targets() {
+      return lanes.size;
     },
   };
 };

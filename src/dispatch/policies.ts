@@ -1,4 +1,4 @@
-import { CrucibleError } from '../kernel/errors.ts';
+import { CrucibleError, messageOf } from '../kernel/errors.ts';
 import type { JsonObject } from '../kernel/json.ts';
 import type { Records } from '../log/records.ts';
 import type { AttemptPolicy, Executor } from './outcome.ts';
@@ -8,8 +8,11 @@ export type Executors = Readonly<Partial<Record<RunKind, Executor>>>;
 
 /** The definitions that runs matched, and what follows from them. */
 export interface Policies {
+  /** @throws CrucibleError `not_found` */
   definition(run: Pick<Run, 'definition'>): Promise<JsonObject>;
+  /** @throws CrucibleError `internal`: nothing here executes runs of this kind */
   executor(run: Pick<Run, 'kind'>): Executor;
+  /** @throws CrucibleError `not_found`, `internal` */
   of(run: Pick<Run, 'definition' | 'kind'>): Promise<AttemptPolicy>;
 }
 
@@ -39,5 +42,19 @@ export const createPolicies = (records: Records, executors: Executors): Policies
     return found;
   };
 
-  return { definition, executor, of: async (run) => executor(run).policy(await definition(run)) };
+  const policyOf: Policies['of'] = async (run) => {
+    const stored = await definition(run);
+    const executing = executor(run);
+    try {
+      return executing.policy(stored);
+    } catch (cause) {
+      throw new CrucibleError(
+        'internal',
+        `the stored definition ${run.definition} cannot be read: ${messageOf(cause)}`,
+        { cause },
+      );
+    }
+  };
+
+  return { definition, executor, of: policyOf };
 };

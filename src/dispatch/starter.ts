@@ -1,11 +1,14 @@
 import type { Clock } from '../kernel/clock.ts';
-import { isCrucibleError, messageOf } from '../kernel/errors.ts';
+import { isCrucibleError, messageOf, type CrucibleError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Committed, Log } from '../log/log.ts';
+import type { Row } from '../log/records.ts';
 import type { Policies } from './policies.ts';
 import { createLanes } from './lanes.ts';
 import { SWEEP_AFTER_MS } from './new-run.ts';
+import { createSettle } from './settle.ts';
 import { isFinal } from './states.ts';
+import type { BuildEvent } from './terminal-event.ts';
 import { RUN_TABLE, type Run } from './run.ts';
 import type { WorkflowStarter } from './workflow-starter.ts';
 import { runFrom } from './rows.ts';
@@ -19,12 +22,16 @@ const MAX_OPEN = 8;
 const PAGE = 500;
 /** How long a run may go before its row says `running`. */
 const MARK_AFTER_MS = 100;
+/** When pending rows could not be read, they are read again after this. */
+const READ_AGAIN_MS = 1_000;
 
 export interface Starter {
   /** Given every commit: starts the runs that it wrote. */
   committed(committed: Committed): void;
-  /** A run that the sweeper found pending without a workflow. */
+  /** A run that the sweeper found without a workflow. */
   enqueue(run: Run): void;
+  /** Whether the run will be started in its turn, or is being started. */
+  waits(runId: string): boolean;
   /** Reads all pending rows and starts them: at start-up, and after the lanes were full. */
   catchUp(): void;
   /** Starts no more, and waits for the starts under way. */
@@ -39,6 +46,7 @@ export interface StarterDeps {
   readonly log: Log;
   readonly workflows: WorkflowStarter;
   readonly policies: Policies;
+  readonly buildEvent: BuildEvent;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Runs `work` after `delayMs`; returns what cancels it. */
@@ -56,6 +64,7 @@ export interface StarterDeps {
  */
 export const createStarter = (deps: StarterDeps): Starter => {
   const { log, workflows, logger } = deps;
+  const settle = createSettle(deps);
   const lanes = createLanes({ capacity: CAPACITY, maxOpen: MAX_OPEN });
   const starting = new Set<Promise<void>>();
   const marks = new Map<string, () => void>();
@@ -66,6 +75,7 @@ export const createStarter = (deps: StarterDeps): Starter => {
   /** Rows wait in the store that are not in the lanes. */
   let overflowed = false;
   let reading: Promise<void> | undefined;
+  let cancelReadPause: (() => void) | undefined;
 
   const pump = (): void => {
     while (!stopped && blocked === undefined && starting.size < MAX_STARTING) {
@@ -77,7 +87,7 @@ export const createStarter = (deps: StarterDeps): Starter => {
       });
       starting.add(start);
     }
-    if (overflowed && lanes.waiting < PAGE) catchUp();
+    if (overflowed && !stopped && cancelReadPause === undefined && lanes.waiting < PAGE) catchUp();
   };
 
   const startOne = async (run: Run): Promise<void> => {
@@ -86,13 +96,31 @@ export const createStarter = (deps: StarterDeps): Starter => {
       const { temporalRunId, started } = await workflows.start(run, policy);
       pauseMs = 0;
       lanes.started(run);
-      // Started before, by a process that is gone perhaps: it is on its way or over, and takes no place here.
-      if (!started) release(run.id);
+      // Started before, by a process that is gone perhaps, it is on its way or over; and after its first attempt it may
+      // sleep for hours. Neither takes a place here.
+      if (!started || run.attempts > 0) release(run.id);
       markLater(run, temporalRunId);
     } catch (error) {
+      if (isOfThisRun(error)) {
+        await giveUp(run, error);
+        return;
+      }
       lanes.putBack(run);
       if (!stopped) pause(error);
     }
+  };
+
+  /** What is wrong with one run must not keep the others from starting. */
+  const giveUp = async (run: Run, cause: CrucibleError): Promise<void> => {
+    logger.error({ run: run.id, err: cause.message }, 'a run can never be started; it fails');
+    try {
+      await settle(run, { reason: 'not_startable', error: cause.message });
+    } catch (error) {
+      if (!isCrucibleError(error, 'conflict'))
+        logger.warn({ run: run.id, err: messageOf(error) }, 'a run could not be ended; the sweeper comes by');
+    }
+    lanes.putBack(run);
+    release(run.id);
   };
 
   const pause = (error: unknown): void => {
@@ -111,7 +139,7 @@ export const createStarter = (deps: StarterDeps): Starter => {
 
   /** Only a run that takes its time is written as `running`: the others go to their end in one write. */
   const markLater = (run: Run, temporalRunId: string): void => {
-    if (!lanes.has(run.id)) return;
+    if (stopped || !lanes.isOpen(run.id)) return;
     const cancel = deps.after(MARK_AFTER_MS, () => {
       marks.delete(run.id);
       void mark(run, temporalRunId);
@@ -148,7 +176,9 @@ export const createStarter = (deps: StarterDeps): Starter => {
   };
 
   const enqueue = (run: Run): void => {
-    if (!lanes.add(run) && !lanes.has(run.id)) overflowed = true;
+    // Started by us, and lost by Temporal since: it begins again from its row.
+    if (lanes.isOpen(run.id)) release(run.id);
+    if (!lanes.add(run) && lanes.get(run.id) === undefined) overflowed = true;
     pump();
   };
 
@@ -163,23 +193,23 @@ export const createStarter = (deps: StarterDeps): Starter => {
   const readPending = async (): Promise<void> => {
     let after: string | undefined;
     for (;;) {
-      const rows = await log.records
-        .byIndex({
+      let rows: readonly Row[];
+      try {
+        rows = await log.records.byIndex({
           table: RUN_TABLE.name,
           index: 'run_state',
           equals: ['pending'],
           ...(after !== undefined && { after }),
           limit: PAGE,
-        })
-        .catch((error: unknown) => {
-          overflowed = true;
-          logger.error({ err: messageOf(error) }, 'pending runs could not be read');
-          return [];
         });
+      } catch (error) {
+        readAgainLater(error);
+        return;
+      }
       for (const row of rows) {
         const run = runFrom(row);
         after = run.order;
-        if (lanes.has(run.id)) continue;
+        if (lanes.get(run.id) !== undefined) continue;
         if (!lanes.add(run)) {
           overflowed = true;
           return;
@@ -190,6 +220,16 @@ export const createStarter = (deps: StarterDeps): Starter => {
     }
   };
 
+  const readAgainLater = (error: unknown): void => {
+    overflowed = true;
+    if (stopped) return;
+    logger.error({ err: messageOf(error) }, 'pending runs could not be read; they are read again');
+    cancelReadPause = deps.after(READ_AGAIN_MS, () => {
+      cancelReadPause = undefined;
+      pump();
+    });
+  };
+
   const release = (runId: string): void => {
     marks.get(runId)?.();
     marks.delete(runId);
@@ -197,8 +237,11 @@ export const createStarter = (deps: StarterDeps): Starter => {
   };
 
   const follow = (run: Run): void => {
-    if (run.attempts > 0 || isFinal(run.state)) release(run.id);
-    if (run.state !== 'pending' || lanes.has(run.id)) return;
+    const known = lanes.get(run.id);
+    const movedOn =
+      known !== undefined && (run.attempts > known.attempts || run.generation > known.generation);
+    if (movedOn || isFinal(run.state)) release(run.id);
+    if (run.state !== 'pending' || lanes.get(run.id) !== undefined) return;
     // Behind an overflow, new rows wait their turn in the store, so that the order of a target holds.
     if (overflowed || reading !== undefined || !lanes.add(run)) overflowed = true;
   };
@@ -211,10 +254,12 @@ export const createStarter = (deps: StarterDeps): Starter => {
       pump();
     },
     enqueue,
+    waits: (runId) => lanes.get(runId) !== undefined && !lanes.isOpen(runId),
     catchUp,
     stop: async () => {
       stopped = true;
       cancelPause?.();
+      cancelReadPause?.();
       for (const cancel of marks.values()) cancel();
       marks.clear();
       await reading;
@@ -231,3 +276,7 @@ export const createStarter = (deps: StarterDeps): Starter => {
     },
   };
 };
+
+/** Its definition is gone or cannot be read, or nothing here carries runs of its kind: the next try would say the same. */
+const isOfThisRun = (error: unknown): error is CrucibleError =>
+  isCrucibleError(error, 'not_found') || isCrucibleError(error, 'internal');

@@ -1,15 +1,20 @@
 import type { Clock } from '../kernel/clock.ts';
 import { isCrucibleError, messageOf } from '../kernel/errors.ts';
+import type { JsonObject } from '../kernel/json.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Log } from '../log/log.ts';
 import { SWEEP_AFTER_MS } from './new-run.ts';
 import { RUN_TABLE, type Run } from './run.ts';
+import { createSettle } from './settle.ts';
 import { isFinal } from './states.ts';
-import { originOf, terminalEvent, type BuildEvent } from './terminal-event.ts';
+import type { Starter } from './starter.ts';
+import type { BuildEvent } from './terminal-event.ts';
 import type { WorkflowStarter, WorkflowState } from './workflow-starter.ts';
 import { runFrom } from './rows.ts';
 
 const PAGE = 200;
+/** Rows that are looked at together: their writes share a commit. */
+const AT_A_TIME = 20;
 
 /** What to do with a run that has not moved for a while, by what Temporal knows of its workflow. Pure. */
 const sweepAction = (run: Run, workflow: WorkflowState): 'leave' | 'start' | 'settle' => {
@@ -30,7 +35,7 @@ export interface SweeperDeps {
   readonly log: Log;
   readonly workflows: WorkflowStarter;
   /** Where runs to be started go. */
-  readonly enqueue: (run: Run) => void;
+  readonly starter: Pick<Starter, 'enqueue' | 'waits' | 'blocked'>;
   readonly buildEvent: BuildEvent;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -39,45 +44,14 @@ export interface SweeperDeps {
 /**
  * Heals what crashes and Temporal outages leave behind: looks at every unfinished run whose `sweep_at` has come.
  *
- * Guarantee: no run that is `pending`, `running` or `retrying` stays so for ever without a workflow.
+ * Guarantee: no run that is `pending`, `running` or `retrying` stays so for ever without a workflow, however many others
+ * wait for a place in front of it.
  */
 export const createSweeper = (deps: SweeperDeps): Sweeper => {
-  const { log, clock } = deps;
+  const { log, clock, starter } = deps;
+  const settle = createSettle(deps);
 
-  const settle = async (run: Run): Promise<void> => {
-    const event = await log.at(run.event_position);
-    const ending = {
-      run,
-      attempt: run.attempts,
-      durationMs: 0,
-      state: 'failed',
-      reason: 'terminated',
-      outcome: undefined,
-    } as const;
-    await log.append({
-      events: event === undefined ? [] : [deps.buildEvent(terminalEvent(ending), originOf(run, event))],
-      ledger: true,
-      mutations: [
-        {
-          op: 'patch',
-          table: RUN_TABLE.name,
-          id: run.id,
-          when: { generation: run.generation, attempts: run.attempts, state: run.state },
-          set: {
-            state: 'failed',
-            reason: 'terminated',
-            error: 'its workflow was closed from outside before it recorded an end',
-            finished_at: clock.now(),
-            due_at: null,
-            sweep_at: null,
-          },
-        },
-      ],
-    });
-  };
-
-  const lookAgainLater = async (run: Run): Promise<void> => {
-    const now = clock.now();
+  const lookAgainLater = async (run: Run, marked: JsonObject = {}): Promise<void> => {
     await log.append({
       events: [],
       ledger: true,
@@ -87,25 +61,46 @@ export const createSweeper = (deps: SweeperDeps): Sweeper => {
           table: RUN_TABLE.name,
           id: run.id,
           when: { generation: run.generation, attempts: run.attempts, state: run.state },
-          set: {
-            sweep_at: Math.max(now, run.due_at ?? 0) + SWEEP_AFTER_MS,
-            ...(run.state === 'pending' && { state: 'running', started_at: now }),
-          },
+          set: { sweep_at: Math.max(clock.now(), run.due_at ?? 0) + SWEEP_AFTER_MS, ...marked },
         },
       ],
     });
   };
 
-  const look = async (run: Run): Promise<void> => {
+  const look = async (run: Run, crowded: boolean): Promise<void> => {
+    if (starter.waits(run.id)) {
+      // It is started in its turn. Only where a page shows nothing else must it make room for the others.
+      if (crowded) await lookAgainLater(run);
+      return;
+    }
     const workflow = run.workflow_id === null ? 'missing' : await deps.workflows.describe(run.workflow_id);
     const action = sweepAction(run, workflow);
-    if (action === 'start') deps.enqueue(run);
-    else if (action === 'settle') await settle(run);
-    else await lookAgainLater(run);
+    if (action === 'start') starter.enqueue(run);
+    else if (action === 'settle') {
+      const error = 'its workflow was closed from outside before it recorded an end';
+      await settle(run, { reason: 'terminated', error });
+    } else {
+      await lookAgainLater(run, run.state === 'pending' ? { state: 'running', started_at: clock.now() } : {});
+    }
+  };
+
+  /** @returns false: Temporal is away, so there is no use in looking at others */
+  const lookSafely = async (run: Run, crowded: boolean): Promise<boolean> => {
+    try {
+      await look(run, crowded);
+    } catch (error) {
+      // It moved meanwhile: nothing to heal.
+      if (isCrucibleError(error, 'conflict')) return true;
+      deps.logger.warn({ run: run.id, err: messageOf(error) }, 'a run could not be swept; it is tried again');
+      return !isCrucibleError(error, 'temporal_unavailable');
+    }
+    return true;
   };
 
   return {
     tick: async () => {
+      // Nothing can be started or looked up at the moment.
+      if (starter.blocked !== undefined) return 0;
       const rows = await log.records.byIndex({
         table: RUN_TABLE.name,
         index: 'run_sweep',
@@ -113,19 +108,11 @@ export const createSweeper = (deps: SweeperDeps): Sweeper => {
         upTo: clock.now(),
         limit: PAGE,
       });
-      for (const row of rows) {
-        const run = runFrom(row);
-        try {
-          await look(run);
-        } catch (error) {
-          // It moved meanwhile: nothing to heal.
-          if (isCrucibleError(error, 'conflict')) continue;
-          deps.logger.warn(
-            { run: run.id, err: messageOf(error) },
-            'a run could not be swept; the next tick tries again',
-          );
-          if (isCrucibleError(error, 'temporal_unavailable')) break;
-        }
+      const crowded = rows.length === PAGE;
+      for (let from = 0; from < rows.length; from += AT_A_TIME) {
+        const some = rows.slice(from, from + AT_A_TIME).map(runFrom);
+        const went = await Promise.all(some.map((run) => lookSafely(run, crowded)));
+        if (went.includes(false)) break;
       }
       return rows.length;
     },

@@ -53,6 +53,7 @@ export const openDispatch = (
     log,
     workflows: temporal.starter,
     policies,
+    buildEvent,
     clock,
     logger: logger('starter'),
     after: (delayMs, work) => {
@@ -68,7 +69,7 @@ export const openDispatch = (
   const sweeper = createSweeper({
     log,
     workflows: temporal.starter,
-    enqueue: starter.enqueue,
+    starter,
     buildEvent,
     clock,
     logger: logger('sweeper'),
