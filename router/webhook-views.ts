@@ -3,6 +3,9 @@ import type { WebhookView } from '../src/webhooks/webhook.ts';
 import { jsonValueSchema, nextCursorSchema, timeSchema } from './schemas.ts';
 import { isoTime } from './time.ts';
 
+const DAY_MS = 86_400_000;
+
+/** The bounds are those of `src/webhooks/input.ts`, which judges; a test compares them. */
 const retrySchema = z
   .strictObject({
     preset: z
@@ -12,9 +15,9 @@ const retrySchema = z
       })
       .exactOptional(),
     backoff: z.enum(['fixed', 'linear', 'exponential']).exactOptional(),
-    max_attempts: z.int().min(1).max(100).exactOptional(),
-    initial_ms: z.int().min(0).exactOptional(),
-    max_ms: z.int().min(0).exactOptional(),
+    max_attempts: z.int().min(1).max(50).exactOptional(),
+    initial_ms: z.int().min(1).max(DAY_MS).exactOptional(),
+    max_ms: z.int().min(1).max(DAY_MS).exactOptional(),
     on: z
       .array(z.string())
       .readonly()
@@ -26,12 +29,13 @@ const retrySchema = z
 
 export const webhookOptionsShape = {
   retry: retrySchema,
-  timeout_ms: z.int().min(1).meta({ description: 'For the whole exchange.', example: 15_000 }),
+  timeout_ms: z.int().min(100).max(60_000).meta({ description: 'For the whole exchange.', example: 15_000 }),
   headers: z.record(z.string(), z.string()).meta({ description: 'Sent with every delivery.' }),
   format: z.enum(['crucible', 'cloudevents']),
   max_in_flight: z
     .int()
     .min(1)
+    .max(256)
     .meta({ description: 'How many deliveries may be under way at once.', example: 8 }),
 };
 

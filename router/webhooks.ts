@@ -40,11 +40,12 @@ const createSchema = z.strictObject({
     .min(1)
     .max(2048)
     .meta({ description: 'Where to deliver.', example: 'https://example.org/crucible' }),
-  name: z.string().min(1).max(200).meta({ example: 'Notes to the archive' }).exactOptional(),
+  name: z.string().min(1).max(100).meta({ example: 'Notes to the archive' }).exactOptional(),
   filters: z.array(filterSchema).min(1).max(100).meta({ description: 'Any one of these suffices.' }),
   worlds: z
     .array(z.string().min(1).max(64))
     .min(1)
+    .max(100)
     .meta({
       description: 'The worlds it sees; default the one of the request.',
       example: ['default'],
@@ -54,7 +55,7 @@ const createSchema = z.strictObject({
   secret: z
     .string()
     .min(1)
-    .max(200)
+    .max(256)
     .meta({
       description: '`whsec_` and base64 of 24 to 64 bytes; made when absent.',
     })

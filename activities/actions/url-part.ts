@@ -9,6 +9,6 @@ const PAST_AUTHORITY = /^https?:\/\/[^/?#]+[/?#]/i;
 export const urlPart = (text: string, before: string): string => {
   if (!PAST_AUTHORITY.test(before)) return text;
   // As a segment of a path, `.` and `..` mean another path however they are encoded.
-  if (/^\.{1,2}$/.test(text) && /\/$/.test(before) && !/[?#]/.test(before)) return '';
+  if (/^\.{1,2}$/.test(text) && before.endsWith('/') && !/[?#]/.test(before)) return '';
   return encodeURIComponent(text.toWellFormed());
 };

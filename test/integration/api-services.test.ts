@@ -365,6 +365,29 @@ describe('webhooks and their deliveries', () => {
   });
 });
 
+describe('the bounds of a webhook in the document', () => {
+  test.each<[field: string, least: number, most: number, given: (bound: number) => object]>([
+    ['timeout_ms', 100, 60_000, (bound) => ({ options: { timeout_ms: bound } })],
+    ['max_in_flight', 1, 256, (bound) => ({ options: { max_in_flight: bound } })],
+    ['max_attempts', 1, 50, (bound) => ({ options: { retry: { max_attempts: bound } } })],
+    ['name', 1, 100, (bound) => ({ name: 'n'.repeat(bound) })],
+  ])('are those that it is judged by: %s', async (field, least, most, given) => {
+    const base = {
+      url: 'http://127.0.0.1:9/bounds',
+      filters: [{ event_type: 'custom.bounds' }],
+      enabled: false,
+    };
+    for (const bound of [least, most])
+      expect((await rest('POST', '/webhooks', { ...base, ...given(bound) })).status).toBe(201);
+    const document = (await rest('GET', '/openapi.json')).body;
+    const { properties } = document.paths['/webhooks'].post.requestBody.content['application/json'].schema;
+    const { options } = properties;
+    const bounds =
+      properties[field] ?? options.properties[field] ?? options.properties.retry.properties[field];
+    expect([bounds.minimum ?? bounds.minLength, bounds.maximum ?? bounds.maxLength]).toEqual([least, most]);
+  });
+});
+
 describe('hooks', () => {
   const hook = {
     name: 'notify-important',
