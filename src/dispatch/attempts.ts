@@ -85,8 +85,10 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
           return { kind: 'retryable', code: 'internal', message: messageOf(error), detail: {} };
         }),
     );
-    // What an abort cut short is not the target's fault: Temporal gives the attempt to the next worker.
-    if (ask.signal.aborted) throw new CrucibleError('overloaded', 'the worker is shutting down');
+    // What an abort cut short is not the target's fault: Temporal gives the attempt to the next worker. What it has
+    // done all the same is not done a second time.
+    if (ask.signal.aborted && outcome.kind !== 'succeeded')
+      throw new CrucibleError('overloaded', 'the worker is shutting down');
     const before = {
       uncharged: run.uncharged ?? 0,
       ageMs: run.started_at === null ? 0 : clock.now() - run.started_at,

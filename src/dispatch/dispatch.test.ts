@@ -410,13 +410,17 @@ describe('attempts', () => {
     expect(JSON.stringify((await dispatch.runs.get(run.id)).attempts)).toContain('nested too deeply');
   });
 
-  it('does not record what a shutdown cut short', async () => {
+  it('does not record what a shutdown cut short, but what was done before it took hold', async () => {
+    dispatch.setOutcomes(FAILURE);
     const event = await dispatch.publish();
     const run = await dispatch.runOf(event);
-    await expect(
-      dispatch.attempts({ ...dispatch.ask(run, 1), signal: AbortSignal.abort() }),
-    ).rejects.toMatchObject({ code: 'overloaded' });
+    const stopped = { ...dispatch.ask(run, 1), signal: AbortSignal.abort() };
+    await expect(dispatch.attempts(stopped)).rejects.toMatchObject({ code: 'overloaded' });
     expect(await dispatch.runOf(event)).toMatchObject({ attempts: 0, state: 'pending' });
+
+    dispatch.setOutcomes(SUCCESS);
+    expect(await dispatch.attempts(stopped)).toMatchObject({ next: 'done', state: 'succeeded' });
+    expect(await dispatch.runOf(event)).toMatchObject({ attempts: 1, state: 'succeeded' });
   });
 });
 
