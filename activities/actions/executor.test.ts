@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { HookAction, HookDefinition } from '../../hooks/definition.ts';
 import type { AttemptContext, Executor } from '../../src/dispatch/outcome.ts';
 import type { Run } from '../../src/dispatch/run.ts';
@@ -22,6 +22,7 @@ const egress = createEgress({
 });
 const sandbox = createSandbox({ logger: silentLogger, runners: 1 });
 const secrets: Record<string, string> = { TOKEN: 'tok/en+"42"', NTFY: 'ntfy-secret-value' };
+let registered: { enabled: boolean } | undefined = { enabled: true };
 const emitted: { input: PublishInput; origin: Origin | undefined; firstStands: boolean }[] = [];
 let executor: Executor;
 let receiver: {
@@ -37,6 +38,7 @@ beforeAll(async () => {
     sandbox,
     clock: systemClock,
     version: '1.2.3',
+    targetOf: () => registered,
     readSecret: (name) => secrets[name],
     emit: async (input, { firstStands }) => {
       emitted.push({ input, origin: currentOrigin(), firstStands });
@@ -128,6 +130,21 @@ const execute = (hook: HookDefinition, more: Partial<AttemptContext> = {}) =>
     signal: new AbortController().signal,
     ...more,
   });
+
+describe('a run whose hook', () => {
+  afterEach(() => {
+    registered = { enabled: true };
+  });
+
+  it.each([
+    ['was disabled', { enabled: false }, 'the hook is disabled'],
+    ['was removed', undefined, 'the hook has been removed'],
+  ])('%s since it matched does nothing, and says why', async (_, target, because) => {
+    registered = target;
+    const outcome = await execute(hookOf({ type: 'script', source: '() => { throw new Error("ran") }' }));
+    expect(outcome).toEqual({ kind: 'skipped', reason: 'disabled', because, detail: {} });
+  });
+});
 
 describe('script actions', () => {
   const script = (source: string, more: Partial<HookDefinition> = {}, inputs?: JsonObject) =>

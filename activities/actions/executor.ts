@@ -1,5 +1,6 @@
 import type { HookDefinition } from '../../hooks/definition.ts';
 import type { ActionOutcome, AttemptContext, Executor } from '../../src/dispatch/outcome.ts';
+import type { Target } from '../../src/dispatch/target.ts';
 import { TemplateError } from '../../src/events/template.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
 import type { JsonObject } from '../../src/kernel/json.ts';
@@ -18,12 +19,22 @@ import type { ShellDeps } from './shell.ts';
 
 export interface HookExecutorDeps extends ScriptDeps, ShellDeps {
   readonly clock: Clock;
+  /** The hook as it is registered now; undefined: it is not any more. */
+  readonly targetOf: (id: string) => Pick<Target, 'enabled'> | undefined;
   /** Undefined: there is no such secret. Read when it is rendered, so that a changed one needs no restart. */
   readonly readSecret: (name: string) => string | undefined;
 }
 
 /** A definition as it was stored under its hash: it was checked when it was registered, and is never changed. */
 const asHook = (definition: JsonObject): HookDefinition => definition as unknown as HookDefinition;
+
+/** Whoever switches a hook off, or removes it, wants what still waits or retries to stop too. */
+const switchedOff = (target: Pick<Target, 'enabled'> | undefined): ActionOutcome => ({
+  kind: 'skipped',
+  reason: 'disabled',
+  because: target === undefined ? 'the hook has been removed' : 'the hook is disabled',
+  detail: {},
+});
 
 /** No text of an outcome shows a secret that the action was given. */
 const redacted = (outcome: ActionOutcome, secrets: SecretReader): ActionOutcome => {
@@ -92,6 +103,8 @@ export const createHookExecutor = (deps: HookExecutorDeps): Executor => {
 
   return {
     async execute(context: AttemptContext) {
+      const target = deps.targetOf(context.run.target);
+      if (target?.enabled !== true) return switchedOff(target);
       const hook = asHook(context.definition);
       const secrets = createSecretReader(deps.readSecret);
       const run: ActionRun = {

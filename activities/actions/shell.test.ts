@@ -32,6 +32,7 @@ beforeAll(async () => {
     sandbox,
     clock: systemClock,
     version: '1.2.3',
+    targetOf: () => ({ enabled: true }),
     readSecret: (name) => (name === 'TOKEN' ? 'shell-secret' : undefined),
     emit: async () => [],
     environment: {

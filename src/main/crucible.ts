@@ -58,8 +58,8 @@ const open = async (deps: CrucibleDeps, closers: Closers): Promise<Crucible> => 
     path: pathsOf(config.dataDir).adminKey,
     random: randomBytes,
   });
-  const { log } = await openLog(deps, closers);
-  const { policies, ...services } = openServices(deps, log, closers);
+  const { log, targets } = await openLog(deps, closers);
+  const { policies, ...services } = openServices(deps, { log, targets }, closers);
   const { temporal, starter } = openDispatch(deps, { log, policies, buildEvent }, closers);
 
   const directory = createHookDirectory({

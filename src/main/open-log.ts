@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { HOOK_TABLE } from '../../hooks/registry/row.ts';
 import { loadTargets as loadHookTargets } from '../../hooks/registry/target.ts';
 import { createBus, type Bus } from '../bus/bus.ts';
-import { createTargetReactor } from '../dispatch/reactor.ts';
+import { createTargetReactor, type TargetReactor } from '../dispatch/reactor.ts';
 import { ATTEMPT_TABLE, DEFINITION_TABLE, RUN_TABLE } from '../dispatch/run.ts';
 import { catalogue } from '../events/catalogue.ts';
 import { systemClock as clock } from '../kernel/clock.ts';
@@ -25,7 +25,7 @@ const LEASE_PATIENCE_MS = 30_000;
 export const openLog = async (
   { config, logger, onFatal }: Pick<CrucibleDeps, 'config' | 'logger' | 'onFatal'>,
   closers: Closers,
-): Promise<{ readonly log: Log; readonly bus: Bus }> => {
+): Promise<{ readonly log: Log; readonly bus: Bus; readonly targets: TargetReactor['targets'] }> => {
   const store = await openSurrealStore({
     ...config.surreal,
     tables: TABLES,
@@ -47,5 +47,5 @@ export const openLog = async (
   const bus = createBus();
   log.onCommit(({ events }) => bus.publish(events));
   closers.add(() => bus.close());
-  return { log, bus };
+  return { log, bus, targets: reactor.targets };
 };

@@ -1,6 +1,7 @@
 import { createHookExecutor } from '../../activities/actions/index.ts';
 import { createHookService } from '../../hooks/registry/service.ts';
 import { createPolicies, type Policies } from '../dispatch/policies.ts';
+import type { TargetReactor } from '../dispatch/reactor.ts';
 import { createRunService } from '../dispatch/runs.ts';
 import type { RunService } from '../dispatch/run-service.ts';
 import { createEgress } from '../egress/create.ts';
@@ -30,7 +31,11 @@ export interface OpenServices {
 }
 
 /** The services over the log, the way out (egress) and the sandbox that they use, and the executors of runs. */
-export const openServices = (deps: CrucibleDeps, log: Log, closers: Closers): OpenServices => {
+export const openServices = (
+  deps: CrucibleDeps,
+  { log, targets }: { readonly log: Log; readonly targets: TargetReactor['targets'] },
+  closers: Closers,
+): OpenServices => {
   const { config, version } = deps;
   const logger = (component: string) => deps.logger.child({ component });
   const box = createSecretBox(loadEncryptionKey(config.encryptionKey, pathsOf(config.dataDir).encryptionKey));
@@ -44,6 +49,7 @@ export const openServices = (deps: CrucibleDeps, log: Log, closers: Closers): Op
     hook: createHookExecutor({
       egress,
       sandbox,
+      targetOf: (id) => targets().get(id),
       readSecret: deps.readSecret,
       environment: deps.environment,
       hookDirs: config.hookDirs,
