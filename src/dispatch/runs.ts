@@ -58,6 +58,7 @@ export const createRunService = (deps: {
     get: async (id) => {
       const run = await runOf(id);
       const [attempts, definition] = await Promise.all([attemptsOf(run), deps.policies.definition(run)]);
+      await log.settled();
       return { run, attempts, definition };
     },
 
@@ -72,6 +73,7 @@ export const createRunService = (deps: {
         // One more tells whether there is a next page; past the most that a read gives, a full page says so.
         limit: Math.min(limit + 1, MAX_READ),
       });
+      await log.settled();
       const data = rows.slice(0, limit).map(runFrom);
       const last = data.at(-1);
       return {

@@ -55,6 +55,47 @@ const events = (count: number): AppendRequest => ({
   events: Array.from({ length: count }, () => sampleEvent()),
 });
 
+test('who waits until it is settled has the head of everything that the rows show', async () => {
+  const shown = Promise.withResolvers<void>();
+  const synced = Promise.withResolvers<void>();
+  const { log } = await open({
+    // As the database does it: readable first, synced after.
+    wrap: (store) => ({
+      ...store,
+      async commit(batch) {
+        await store.commit(batch);
+        shown.resolve();
+        await synced.promise;
+      },
+    }),
+  });
+  await log.settled();
+  const appended = log.append({
+    events: [sampleEvent()],
+    mutations: [{ op: 'insert', table: 'thing', row: { id: 'a' } }],
+  });
+  await shown.promise;
+  expect(await log.records.get('thing', 'a')).toEqual({ id: 'a' });
+  expect(log.head()).toBe(0);
+  const settled = log.settled().then(() => log.head());
+  synced.resolve();
+  expect(await settled).toBe(1);
+  await appended;
+});
+
+test('a commit that fails is settled too', async () => {
+  const { log } = await open({
+    wrap: (store) => ({
+      ...store,
+      commit: () => Promise.reject(new CommitFailure('refused', 'no')),
+    }),
+  });
+  const failed = failure(log.append(events(1)));
+  await failed;
+  await log.settled();
+  expect(log.head()).toBe(0);
+});
+
 describe('group commit', () => {
   test('one event in an idle log is a commit of its own; what is appended in one turn is one group', async () => {
     const { log, batches } = await open();

@@ -53,6 +53,8 @@ export interface AppendLoop {
   append(request: AppendRequest): Promise<AppendResult>;
   /** The last acknowledged position. */
   head(): number;
+  /** Resolves when the commit that is being written now, if any, is acknowledged or has failed. */
+  settled(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -60,6 +62,8 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
   const { store, reactor, clock, limits, logger } = deps;
   const queue = createRequestQueue(limits);
   const versions = createSubjectVersions(store);
+  /** Of the newest commit; resolved once it has ended. */
+  let underWay = Promise.resolve();
   const aborted = new AbortController();
   let { epoch, head, timeMs: lastTimeMs, batch: lastBatch } = deps.lease;
   let state: State = 'open';
@@ -134,14 +138,18 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
       return;
     }
     const batch = toBatch(judged, timeMs);
+    const ended = Promise.withResolvers<void>();
+    underWay = ended.promise;
     try {
       await withDeadline(store.commit(batch), limits.commitTimeoutMs);
     } catch (error) {
+      ended.resolve();
       await notCommitted(error, judged, batch, timeMs);
       return;
     }
     leaseProlonged = true;
     adopt(judged, timeMs, batch.id);
+    ended.resolve();
   };
 
   const toBatch = ({ events, writes }: JudgedGroup, timeMs: number): Batch => ({
@@ -275,6 +283,7 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
 
   return {
     head: () => head,
+    settled: () => underWay,
     async append(request) {
       if (refusal !== undefined) throw refusal;
       checkRequest(request, store);

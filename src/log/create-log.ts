@@ -98,6 +98,7 @@ export const createLog = async (deps: LogDeps): Promise<Log> => {
     replay: (options) => replay(reads, options),
     tail: (options) => tail(reads, { recent, moved: signal.moved }, options),
     head: loop.head,
+    settled: loop.settled,
     firstAvailable: reads.firstAvailable,
     positionAt: (timeMs) => positionAt(reads, timeMs),
     onCommit(listener) {

@@ -139,6 +139,12 @@ export interface Log {
   tail(options: { after: number; filters?: CompiledFilters; signal: AbortSignal }): AsyncIterable<ReplayItem>;
   /** The last acknowledged position; 0 for an empty log. */
   head(): number;
+  /**
+   * Resolves when the commit that is being written now, if any, is acknowledged. `records` may show it a moment before
+   * that; who waits here before giving away what it read never shows what could still be lost, and never a state whose
+   * event cannot be read yet.
+   */
+  settled(): Promise<void>;
   /** The first position that retention has kept. */
   firstAvailable(): number;
   /** The position of the last event committed at or before this time (ms); 0 if none. By binary search. */

@@ -253,6 +253,38 @@ describe('a webhook', () => {
     await rest('DELETE', `/webhooks/${made.id}`);
   });
 
+  it('ends a ring of two systems that trigger each other at depth 8', async () => {
+    // A bot that answers each event with another one, and says what led to it.
+    await using bot = await startReceiver((request, response) => {
+      const cause = { 'x-crucible-causation-id': String(request.headers['x-crucible-event-id']) };
+      const answer = rest('POST', '/events', { type: 'custom.ring', payload: {} }, cause);
+      answer.then(
+        ({ status }) => response.writeHead(status === 201 ? 204 : 500).end(),
+        () => response.destroy(),
+      );
+    });
+    const made = await create(bot.url, 'custom.ring');
+    const first = await publish('custom.ring');
+    const deliveries = async () =>
+      (await rest('GET', `/webhooks/${made.id}/deliveries`)).body.data
+        .toReversed()
+        .map((run: { depth: number; state: string; reason: string | null; correlation_id: string }) => [
+          run.depth,
+          run.state,
+          run.reason,
+          run.correlation_id,
+        ]);
+    const story = first.correlation_id;
+    await expect
+      .poll(deliveries, WAIT)
+      .toEqual([
+        ...Array.from({ length: 9 }, (_, depth) => [depth, 'succeeded', null, story]),
+        [9, 'skipped', 'loop', story],
+      ]);
+    expect(bot.received).toHaveLength(9);
+    await rest('DELETE', `/webhooks/${made.id}`);
+  });
+
   it('ends with its deletion', async () => {
     await using sink = await startReceiver();
     const made = await create(sink.url, 'custom.deleted');
