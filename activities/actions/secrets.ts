@@ -1,4 +1,5 @@
 import type { JsonValue } from '../../src/kernel/json.ts';
+import { redactForms, secretForms } from '../../src/kernel/redaction.ts';
 
 /** Reads the secrets of one attempt and remembers which were handed out, so that no record shows them. */
 export interface SecretReader {
@@ -10,38 +11,12 @@ export interface SecretReader {
   redactAll(value: JsonValue): JsonValue;
 }
 
-/** A secret as it may stand in JSON, a URL, a form, HTTP credentials or a listing of bytes. */
-const formsOf = (secret: string): readonly string[] => [
-  secret,
-  JSON.stringify(secret).slice(1, -1),
-  encodeURIComponent(secret.toWellFormed()),
-  encodeURIComponent(secret.toWellFormed()).replaceAll('%20', '+'),
-  Buffer.from(secret).toString('base64'),
-  Buffer.from(secret).toString('base64url'),
-];
-
-/** A piece this short at the end of a cut text tells nobody anything. */
-const SHORTEST_PIECE = 4;
-
 export const createSecretReader = (readSecret: (name: string) => string | undefined): SecretReader => {
+  /** What stands in place of each form of each secret that was read. */
   const forms = new Map<string, string>();
 
-  /** Longest first: a secret may be part of another. */
-  const known = (): readonly (readonly [form: string, name: string])[] =>
-    [...forms].sort(([a], [b]) => b.length - a.length);
-
-  const redact = (text: string, cut = false): string => {
-    if (forms.size === 0) return text;
-    let redacted = text;
-    for (const [form, name] of known()) redacted = redacted.replaceAll(form, `[secret ${name}]`);
-    if (!cut) return redacted;
-    for (const [form, name] of known()) {
-      for (let length = form.length - 1; length >= SHORTEST_PIECE; length -= 1) {
-        if (redacted.endsWith(form.slice(0, length))) return `${redacted.slice(0, -length)}[secret ${name}]`;
-      }
-    }
-    return redacted;
-  };
+  const redact = (text: string, cut = false): string =>
+    forms.size === 0 ? text : redactForms(text, forms, cut);
 
   const redactAll = (value: JsonValue): JsonValue => {
     if (forms.size === 0) return value;
@@ -54,7 +29,9 @@ export const createSecretReader = (readSecret: (name: string) => string | undefi
   return {
     read(name) {
       const secret = readSecret(name);
-      if (secret !== undefined && secret !== '') for (const form of formsOf(secret)) forms.set(form, name);
+      if (secret !== undefined && secret !== '') {
+        for (const form of secretForms(secret)) forms.set(form, `[secret ${name}]`);
+      }
       return secret;
     },
     redact,

@@ -273,6 +273,21 @@ describe('the outcome', () => {
     expect(detailOf(outcome).response?.headers['x-echo']).toBe('Bearer [secret]');
     expect(detailOf(outcome).response?.headers['set-cookie']).toBeUndefined();
   });
+
+  it('holds no secret as base64, and no piece of one where the answer was cut', async () => {
+    await using world = await openWebhooks();
+    const echo: Answer = (request, response) => {
+      const token = request.headers.authorization?.replace('Bearer ', '') ?? '';
+      const start = ` ${Buffer.from(token).toString('base64')} `;
+      response.end(`${start}${'.'.repeat(65_536 - start.length - 20)}${token}`);
+    };
+    await using receiver = await startReceiver(echo);
+    const token = 'tok_0123456789abcdefghijklmnopqrstuvwxyz';
+    const { outcome } = await deliver(world, receiver.url, { auth: { type: 'bearer', token } });
+    const { response } = detailOf(outcome);
+    expect(response?.truncated).toBe(true);
+    expect(response?.body).toMatch(/^ \[secret\] \.+\[secret\]$/);
+  });
 });
 
 describe('an endpoint that is gone', () => {
