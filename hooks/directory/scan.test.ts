@@ -15,7 +15,7 @@ beforeAll(() => {
   symlinkSync('pipe.md', path.join(root, 'linked.md'));
   symlinkSync('round.md', path.join(root, 'round.md'));
   writeFileSync(path.join(root, 'good.md'), 'text');
-  for (const name of ['pipe.md', 'pipe.js']) execFileSync('mkfifo', [path.join(root, name)]);
+  execFileSync('sh', ['-c', 'mkfifo pipe.md pipe.js'], { cwd: root });
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
