@@ -5,7 +5,12 @@ import { isoTime } from './time.ts';
 
 const DAY_MS = 86_400_000;
 
-/** The bounds are those of `src/webhooks/input.ts`, which judges; a test compares them. */
+/**
+ * A whole number whose bounds stand in the document and are not judged here: the service does that, together with
+ * everything else that is wrong. A test compares the two.
+ */
+const whole = (minimum: number, maximum: number) => z.int().meta({ minimum, maximum });
+
 const retrySchema = z
   .strictObject({
     preset: z
@@ -15,9 +20,9 @@ const retrySchema = z
       })
       .exactOptional(),
     backoff: z.enum(['fixed', 'linear', 'exponential']).exactOptional(),
-    max_attempts: z.int().min(1).max(50).exactOptional(),
-    initial_ms: z.int().min(1).max(DAY_MS).exactOptional(),
-    max_ms: z.int().min(1).max(DAY_MS).exactOptional(),
+    max_attempts: whole(1, 50).exactOptional(),
+    initial_ms: whole(1, DAY_MS).exactOptional(),
+    max_ms: whole(1, DAY_MS).exactOptional(),
     on: z
       .array(z.string())
       .readonly()
@@ -29,14 +34,13 @@ const retrySchema = z
 
 export const webhookOptionsShape = {
   retry: retrySchema,
-  timeout_ms: z.int().min(100).max(60_000).meta({ description: 'For the whole exchange.', example: 15_000 }),
+  timeout_ms: whole(100, 60_000).meta({ description: 'For the whole exchange.', example: 15_000 }),
   headers: z.record(z.string(), z.string()).meta({ description: 'Sent with every delivery.' }),
   format: z.enum(['crucible', 'cloudevents']),
-  max_in_flight: z
-    .int()
-    .min(1)
-    .max(256)
-    .meta({ description: 'How many deliveries may be under way at once.', example: 8 }),
+  max_in_flight: whole(1, 256).meta({
+    description: 'How many deliveries may be under way at once.',
+    example: 8,
+  }),
 };
 
 const viewFilterSchema = z.object({

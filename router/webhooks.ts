@@ -40,7 +40,7 @@ const createSchema = z.strictObject({
     .min(1)
     .max(2048)
     .meta({ description: 'Where to deliver.', example: 'https://example.org/crucible' }),
-  name: z.string().min(1).max(100).meta({ example: 'Notes to the archive' }).exactOptional(),
+  name: z.string().meta({ minLength: 1, maxLength: 100, example: 'Notes to the archive' }).exactOptional(),
   filters: z.array(filterSchema).min(1).max(100).meta({ description: 'Any one of these suffices.' }),
   worlds: z
     .array(z.string().min(1).max(64))
