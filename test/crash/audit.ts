@@ -110,8 +110,21 @@ export const auditRuns = (
   return faults;
 };
 
-/** Of the workflow executions that Temporal knows, the ids that were started more than once. Pure. */
-export const startedTwice = (executions: readonly { readonly workflowId: string }[]): readonly string[] =>
-  [...Map.groupBy(executions, ({ workflowId }) => workflowId)]
-    .filter(([, of]) => of.length > 1)
-    .map(([workflowId, of]) => `${workflowId} was started ${of.length} times`);
+/**
+ * What is wrong with the workflow executions that Temporal knows: each run has one, under the id on its row, and there
+ * are no others. Pure.
+ */
+export const auditExecutions = (
+  executions: readonly { readonly workflowId: string }[],
+  runs: readonly Pick<StoredRun, 'id' | 'workflow_id'>[],
+): readonly string[] => {
+  const byId = Map.groupBy(executions, ({ workflowId }) => workflowId);
+  const faults = runs.flatMap(({ id, workflow_id: workflowId }) => {
+    const times = byId.get(workflowId ?? '')?.length ?? 0;
+    return times === 1 ? [] : [`${workflowId} of ${id} was started ${times} times`];
+  });
+  const known = new Set(runs.map((run) => run.workflow_id));
+  for (const workflowId of byId.keys())
+    if (!known.has(workflowId)) faults.push(`${workflowId} was started, and no run has that id`);
+  return faults;
+};

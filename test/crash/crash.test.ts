@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { auditLog, auditRuns, startedTwice } from './audit.ts';
+import { auditExecutions, auditLog, auditRuns } from './audit.ts';
 import { crashRounds } from './rounds.ts';
 
 const SEED = 20_261_124;
@@ -82,9 +82,13 @@ describe('the auditor', () => {
     expect(auditRuns('hook', events, runs, terminal).join('\n')).toContain(words);
   });
 
-  it('finds a workflow that was started twice', () => {
-    expect(startedTwice([{ workflowId: 'a' }, { workflowId: 'b' }, { workflowId: 'a' }])).toEqual([
-      'a was started 2 times',
+  it('finds what was started twice, never, or under an id that no run has', () => {
+    const runs = ['a', 'b', 'c'].map((id) => ({ id: `run_${id}`, workflow_id: id }));
+    const executions = ['a', 'b', 'a', 'b:again'].map((workflowId) => ({ workflowId }));
+    expect(auditExecutions(executions, runs)).toEqual([
+      'a of run_a was started 2 times',
+      'c of run_c was started 0 times',
+      'b:again was started, and no run has that id',
     ]);
   });
 });

@@ -8,7 +8,7 @@ import { Client, Connection } from '@temporalio/client';
 import { restOf, type Rest } from '../support/rest.ts';
 import { startServer } from '../support/server-process.ts';
 import { temporalServer } from '../support/temporal-server.ts';
-import { auditLog, auditRuns, readAll, readRuns, startedTwice, type StoredRun } from './audit.ts';
+import { auditExecutions, auditLog, auditRuns, readAll, readRuns, type StoredRun } from './audit.ts';
 import { load, settle, type Memory } from './load.ts';
 import { seeded } from './random.ts';
 
@@ -137,7 +137,10 @@ export const crashRounds = async ({ rounds, seed, say }: CrashOptions): Promise<
         deliveryRuns,
         new Set(['webhook.delivered', 'webhook.delivery_failed']),
       ),
-      ...startedTwice(await executionsOf(temporal, hookRuns.length + deliveryRuns.length)),
+      ...auditExecutions(await executionsOf(temporal, hookRuns.length + deliveryRuns.length), [
+        ...hookRuns,
+        ...deliveryRuns,
+      ]),
     );
     if (sink.seen.size !== deliveryRuns.length) {
       faults.push(`the sink saw ${sink.seen.size} webhook ids for ${deliveryRuns.length} deliveries`);
