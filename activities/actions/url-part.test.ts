@@ -1,12 +1,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileTemplate } from '../../src/events/template.ts';
-import type { CrucibleEvent } from '../../src/events/envelope.ts';
 import { urlPart } from './url-part.ts';
 
 const render = (url: string, x: string, secret = 'https://a.example/base'): unknown =>
   compileTemplate(url, { allowSecrets: true, embed: urlPart }).render({
-    event: { type: 'custom.a', payload: { x } } as unknown as CrucibleEvent,
+    event: { type: 'custom.a', payload: { x } },
     secrets: () => secret,
   });
 

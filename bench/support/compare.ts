@@ -41,7 +41,7 @@ export const compare = async (options: {
   };
 };
 
-export const median = (figures: readonly number[]): number => percentile(figures, 0.5);
+const median = (figures: readonly number[]): number => percentile(figures, 0.5);
 
 /** The figure that this share of all figures does not exceed; `share` from 0 to 1. */
 export const percentile = (figures: readonly number[], share: number): number => {

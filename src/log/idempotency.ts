@@ -4,7 +4,7 @@ import type { Idempotency } from './log.ts';
 import type { Row, TableDefinition } from './records.ts';
 
 /** A key is remembered for 30 days; after that the same request counts as a new one. */
-export const IDEMPOTENCY_TTL_MS = 30 * 24 * 60 * 60 * 1_000;
+const IDEMPOTENCY_TTL_MS = 30 * 24 * 60 * 60 * 1_000;
 
 /** The log's own table; a store has it besides the ones it is given. The index is for cleaning up by age. */
 export const IDEMPOTENCY_TABLE: TableDefinition = {

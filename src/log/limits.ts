@@ -17,7 +17,7 @@ export interface LogLimits {
   readonly recoverWithinMs: number;
 }
 
-export const MAX_COMMIT_EVENTS = 1_024;
+const MAX_COMMIT_EVENTS = 1_024;
 
 /** The lowest position at which a commit that holds `position` may begin. */
 export const earliestFirst = (position: number): number => Math.max(1, position - MAX_COMMIT_EVENTS + 1);

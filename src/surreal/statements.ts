@@ -11,7 +11,7 @@ export interface Statement {
   readonly bindings: Record<string, unknown>;
 }
 
-export const LEASE_MS = 10_000;
+const LEASE_MS = 10_000;
 
 /*
  * The fence: a transaction of an old epoch is refused by reading the head record and throwing. (An UPDATE with the epoch
