@@ -38,12 +38,22 @@ export const takeLock = async (path: string, owner: ProcessRef): Promise<LockAns
     if (await create(path, { owner, ...(before?.server === undefined ? {} : { server: before.server }) })) {
       return { kind: 'ours', before };
     }
-    const text = await readFile(path, 'utf8').catch(() => undefined);
+    const text = await readIfThere(path);
     if (text === undefined) continue;
     const found = parse(text);
     if (found !== undefined && holds(found, owner)) return { kind: 'taken', by: found.owner };
     before = found;
     await moveAway(path, text);
+  }
+};
+
+/** Undefined: it is gone meanwhile. A lock that cannot be read (another user's) is an error, not one to wait for. */
+const readIfThere = async (path: string): Promise<string | undefined> => {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
 };
 

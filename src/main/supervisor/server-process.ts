@@ -48,7 +48,13 @@ export const serverProcess = (options: ServerProcessOptions): (() => Promise<Ser
       }
       options.print(line);
     });
-    if (child.pid !== undefined) await recordServer(options.recordFile, child.pid);
+    try {
+      if (child.pid !== undefined) await recordServer(options.recordFile, child.pid);
+    } catch (error) {
+      // Nobody would know of it: it must not run on.
+      child.kill('SIGKILL');
+      throw error;
+    }
     let killer: NodeJS.Timeout | undefined;
     const ended = exited.then(async (code) => {
       clearTimeout(killer);
