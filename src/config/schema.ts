@@ -67,6 +67,7 @@ export const SETTINGS = {
       })
       .optional(),
   },
+  workflow_watchdog: { variable: 'CRUCIBLE_WORKFLOW_WATCHDOG', schema: z.enum(['on', 'off']).default('off') },
   log_level: {
     variable: 'CRUCIBLE_LOG_LEVEL',
     schema: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
