@@ -6,7 +6,7 @@ import { silentLogger } from '../kernel/logger.ts';
 import { createLog, idleReactor } from '../log/create-log.ts';
 import { createMemoryStore } from '../log/memory-store.ts';
 import type { LogStore } from '../log/store.ts';
-import { newRun, SWEEP_AFTER_MS } from './new-run.ts';
+import { newRun, orderKey, SWEEP_AFTER_MS } from './new-run.ts';
 import type { AttemptPolicy } from './outcome.ts';
 import { createPolicies } from './policies.ts';
 import { ATTEMPT_TABLE, DEFINITION_TABLE, RUN_TABLE, type Run } from './run.ts';
@@ -109,8 +109,42 @@ const openHealing = async () => {
     return run;
   };
 
+  let written = 1_000;
+  /** Many at once, whose events are of no interest, in the order of their positions. */
+  const writeMany = async (count: number, target: string): Promise<readonly Run[]> => {
+    const one = await write({ target, state: 'succeeded', sweep_at: null });
+    const runs = Array.from({ length: count }, (): Run => {
+      const position = (written += 1);
+      return {
+        ...one,
+        id: newId('run'),
+        state: 'pending',
+        event_position: position,
+        newest: -position,
+        order: orderKey(position, target),
+        workflow_id: `${target}:${position}`,
+      };
+    });
+    await log.append({
+      events: [],
+      mutations: runs.map((row) => ({ op: 'insert', table: RUN_TABLE.name, row })),
+    });
+    return runs;
+  };
+
   return {
     log,
+    writeMany,
+    end: (...runs: readonly Run[]) =>
+      log.append({
+        events: [],
+        mutations: runs.map(({ id }) => ({
+          op: 'patch',
+          table: RUN_TABLE.name,
+          id,
+          set: { state: 'succeeded', attempts: 1, sweep_at: null },
+        })),
+      }),
     starter,
     sweeper,
     starts,
@@ -160,6 +194,12 @@ afterEach(async () => {
 
 const started = (...ids: readonly (string | null)[]): Promise<void> =>
   expect.poll(() => healing.starts).toEqual(ids);
+const until = async (holds: () => boolean): Promise<void> => {
+  for (let turn = 0; !holds(); turn += 1) {
+    if (turn > 1_000) throw new Error('it did not come to that');
+    await new Promise(setImmediate);
+  }
+};
 /** Long enough for whatever would go wrong at once to have gone wrong. */
 const turns = async (): Promise<void> => {
   for (let turn = 0; turn < 50; turn += 1) await new Promise(setImmediate);
@@ -208,8 +248,8 @@ describe('the sweeper', () => {
 
   it('reaches a run behind more waiting ones than a tick looks at, without asking Temporal about those', async () => {
     healing.follow();
-    // Eight are started and hang; the others wait for them.
-    for (let n = 0; n < 215; n += 1) await healing.write({ target: 'hook:hangs' });
+    // Eight are started and hang; the others wait for them, some in memory, some in the store.
+    await healing.writeMany(2_300, 'hook:hangs');
     await expect.poll(() => healing.starts.length).toBe(8);
     const last = await healing.write({ target: 'hook:b' });
     await expect.poll(() => healing.starts.length).toBe(9);
@@ -217,8 +257,7 @@ describe('the sweeper', () => {
     await expect.poll(async () => (await healing.runOf(last.id)).state).toBe('running');
     healing.temporal.set(last.workflow_id ?? '', 'closed');
     healing.advance(2 * SWEEP_AFTER_MS);
-    await healing.sweeper.tick();
-    await healing.sweeper.tick();
+    for (let ticks = 0; ticks < 13; ticks += 1) await healing.sweeper.tick();
     expect(await healing.runOf(last.id)).toMatchObject({ state: 'failed', reason: 'terminated' });
     expect(healing.described).toBeLessThan(20);
   });
@@ -254,6 +293,25 @@ describe('the starter', () => {
     const { data } = await healing.log.query({ types: ['hook.failed'] });
     expect(new Set(data.map(({ payload }) => payload['run_id']))).toEqual(new Set([gone.id, broken.id]));
     expect(data).toHaveLength(2);
+  });
+
+  it('starts the runs of one target while another has more waiting than memory holds, and those in order', async () => {
+    healing.follow();
+    const many = await healing.writeMany(2_300, 'hook:hangs');
+    await expect.poll(() => healing.starts.length).toBe(8);
+    const other = await healing.write({ target: 'hook:b' });
+    await expect.poll(() => healing.starts.at(-1)).toBe(other.workflow_id);
+    const late = await healing.writeMany(3, 'hook:hangs');
+    const all = [...many, ...late];
+    for (let done = 0; done < all.length;) {
+      await until(() => healing.starter.open === Math.min(8, all.length - done) + 1);
+      const open = all.slice(done, done + 8);
+      await healing.end(...open);
+      done += open.length;
+    }
+    expect(healing.starts.filter((id) => id !== other.workflow_id)).toEqual(
+      all.map((run) => run.workflow_id),
+    );
   });
 
   it('does not read without end what cannot be read, and reads it again later', async () => {

@@ -7,7 +7,7 @@ const run = (id: string, target: string): Run => ({ id, target }) as Run;
 
 describe('lanes', () => {
   it('starts one run of a target at a time, and no more than may be open', () => {
-    const lanes = createLanes({ capacity: 10, maxOpen: 2 });
+    const lanes = createLanes({ capacity: 10, laneCapacity: 10, maxOpen: 2 });
     for (const id of ['a1', 'a2', 'a3']) lanes.add(run(id, 'a'));
     const first = lanes.take();
     expect(first?.id).toBe('a1');
@@ -21,7 +21,7 @@ describe('lanes', () => {
   });
 
   it('puts a run whose start failed back to the head of its lane', () => {
-    const lanes = createLanes({ capacity: 10, maxOpen: 2 });
+    const lanes = createLanes({ capacity: 10, laneCapacity: 10, maxOpen: 2 });
     lanes.add(run('a1', 'a'));
     lanes.add(run('a2', 'a'));
     const taken = lanes.take();
@@ -30,7 +30,7 @@ describe('lanes', () => {
   });
 
   it('a run that ended before its start was acknowledged takes no place', () => {
-    const lanes = createLanes({ capacity: 10, maxOpen: 1 });
+    const lanes = createLanes({ capacity: 10, laneCapacity: 10, maxOpen: 1 });
     lanes.add(run('a1', 'a'));
     lanes.add(run('a2', 'a'));
     lanes.take();
@@ -41,7 +41,7 @@ describe('lanes', () => {
   });
 
   it('a run that waits again before its first start was acknowledged waits on', () => {
-    const lanes = createLanes({ capacity: 10, maxOpen: 1 });
+    const lanes = createLanes({ capacity: 10, laneCapacity: 10, maxOpen: 1 });
     lanes.add(run('a1', 'a'));
     lanes.take();
     lanes.release('a1');
@@ -52,7 +52,7 @@ describe('lanes', () => {
   });
 
   it('does not put back a run that ended although its start seemed to fail', () => {
-    const lanes = createLanes({ capacity: 10, maxOpen: 1 });
+    const lanes = createLanes({ capacity: 10, laneCapacity: 10, maxOpen: 1 });
     lanes.add(run('a1', 'a'));
     lanes.take();
     lanes.release('a1');
@@ -61,7 +61,7 @@ describe('lanes', () => {
   });
 
   it('keeps nothing of a target that has nothing here', () => {
-    const lanes = createLanes({ capacity: 10, maxOpen: 1 });
+    const lanes = createLanes({ capacity: 10, laneCapacity: 10, maxOpen: 1 });
     for (const target of ['a', 'b', 'c']) lanes.add(run(`${target}1`, target));
     expect(lanes.targets).toBe(3);
     const taken = lanes.take();
@@ -71,7 +71,7 @@ describe('lanes', () => {
   });
 
   it('refuses a run that is here already, and one more than fit', () => {
-    const lanes = createLanes({ capacity: 1, maxOpen: 1 });
+    const lanes = createLanes({ capacity: 1, laneCapacity: 1, maxOpen: 1 });
     expect(lanes.add(run('a1', 'a'))).toBe(true);
     expect(lanes.add(run('a1', 'a'))).toBe(false);
     expect(lanes.add(run('a2', 'a'))).toBe(false);
@@ -86,7 +86,7 @@ describe('lanes', () => {
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-        const lanes = createLanes({ capacity: 1_000, maxOpen: 3 });
+        const lanes = createLanes({ capacity: 1_000, laneCapacity: 1_000, maxOpen: 3 });
         const starting: Run[] = [];
         const open: Run[] = [];
         const startedInOrder = new Map<string, string[]>();

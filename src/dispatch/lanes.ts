@@ -4,8 +4,8 @@ import type { Run } from './run.ts';
  * Pending runs in memory, one first-in-first-out lane a target. Pure bookkeeping: it starts nothing itself.
  *
  * Of each lane at most one run is being started at a time, so the runs of a target start in position order; and at most
- * `maxOpen` of its runs are started but not yet through their first attempt, so that a target that hangs fills its own
- * lane and no other.
+ * `maxOpen` of its runs are started but not yet through their first attempt, and at most `laneCapacity` of them wait
+ * here: a target that hangs fills its own lane and no other.
  *
  * States of a run here: waiting --take--> starting --started--> open --release--> (gone); starting --putBack--> waiting;
  * `release` takes it out of any of them.
@@ -26,6 +26,8 @@ export interface Lanes {
   isOpen(runId: string): boolean;
   /** How many runs wait. */
   readonly waiting: number;
+  /** How many runs of this target wait. */
+  waitingOf(target: string): number;
   /** How many are started and open. */
   readonly open: number;
   /** How many targets have a run here. */
@@ -45,7 +47,14 @@ interface Place {
   state: 'waiting' | 'starting' | 'open';
 }
 
-export const createLanes = (limits: { readonly capacity: number; readonly maxOpen: number }): Lanes => {
+export interface LaneLimits {
+  /** Of all lanes together. */
+  readonly capacity: number;
+  readonly laneCapacity: number;
+  readonly maxOpen: number;
+}
+
+export const createLanes = (limits: LaneLimits): Lanes => {
   const lanes = new Map<string, Lane>();
   const places = new Map<string, Place>();
   /** The lanes whose first run may start, in the order in which they became so. */
@@ -82,6 +91,7 @@ export const createLanes = (limits: { readonly capacity: number; readonly maxOpe
     add: (run) => {
       if (places.has(run.id) || waiting >= limits.capacity) return false;
       const lane = laneOf(run.target);
+      if (lane.waiting.length >= limits.laneCapacity) return false;
       lane.waiting.push(run);
       places.set(run.id, { run, lane, state: 'waiting' });
       waiting += 1;
@@ -140,6 +150,7 @@ export const createLanes = (limits: { readonly capacity: number; readonly maxOpe
     get waiting() {
       return waiting;
     },
+    waitingOf: (target) => lanes.get(target)?.waiting.length ?? 0,
     get open() {
       return open;
     },

@@ -2,7 +2,6 @@ import type { Clock } from '../kernel/clock.ts';
 import { isCrucibleError, messageOf, type CrucibleError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Committed, Log } from '../log/log.ts';
-import type { Row } from '../log/records.ts';
 import type { Policies } from './policies.ts';
 import { createLanes } from './lanes.ts';
 import { SWEEP_AFTER_MS } from './new-run.ts';
@@ -16,7 +15,11 @@ import { runFrom } from './rows.ts';
 /** Starts at once, over all targets. */
 const MAX_STARTING = 16;
 /** Rows that wait in memory; past that they wait in the store alone, and are read when there is room. */
-const CAPACITY = 20_000;
+const CAPACITY = 50_000;
+/** Of these, rows of one target. */
+const LANE_CAPACITY = 2_000;
+/** A target's rows are read from the store when so few of them wait in memory. */
+const REFILL_BELOW = 200;
 /** Runs of one target that are started and not through their first attempt. */
 const MAX_OPEN = 8;
 const PAGE = 500;
@@ -30,8 +33,8 @@ export interface Starter {
   committed(committed: Committed): void;
   /** A run that the sweeper found without a workflow. */
   enqueue(run: Run): void;
-  /** Whether the run will be started in its turn, or is being started. */
-  waits(runId: string): boolean;
+  /** Whether the run will be started in its turn, from memory or from the store, or is being started. */
+  waits(run: Run): boolean;
   /** Reads all pending rows and starts them: at start-up, and after the lanes were full. */
   catchUp(): void;
   /** Starts no more, and waits for the starts under way. */
@@ -40,6 +43,14 @@ export interface Starter {
   readonly open: number;
   /** Why nothing starts at the moment; undefined: all is well. */
   readonly blocked: string | undefined;
+}
+
+/** Pending rows that are being read from the store. */
+interface Scan {
+  /** Whether rows of this target are read. */
+  readonly covers: (target: string) => boolean;
+  /** New runs of these targets, which come after what is read. */
+  readonly arrived: Run[];
 }
 
 export interface StarterDeps {
@@ -65,15 +76,16 @@ export interface StarterDeps {
 export const createStarter = (deps: StarterDeps): Starter => {
   const { log, workflows, logger } = deps;
   const settle = createSettle(deps);
-  const lanes = createLanes({ capacity: CAPACITY, maxOpen: MAX_OPEN });
+  const lanes = createLanes({ capacity: CAPACITY, laneCapacity: LANE_CAPACITY, maxOpen: MAX_OPEN });
   const starting = new Set<Promise<void>>();
   const marks = new Map<string, () => void>();
   let stopped = false;
   let blocked: string | undefined;
   let pauseMs = 0;
   let cancelPause: (() => void) | undefined;
-  /** Rows wait in the store that are not in the lanes. */
-  let overflowed = false;
+  /** The targets of which rows wait in the store that are not in their lanes. */
+  const overflowed = new Set<string>();
+  let scan: Scan | undefined;
   let reading: Promise<void> | undefined;
   let cancelReadPause: (() => void) | undefined;
 
@@ -87,7 +99,14 @@ export const createStarter = (deps: StarterDeps): Starter => {
       });
       starting.add(start);
     }
-    if (overflowed && !stopped && cancelReadPause === undefined && lanes.waiting < PAGE) catchUp();
+    refill();
+  };
+
+  /** The targets whose rows wait in the store although there is room for them again. */
+  const refill = (): void => {
+    if (overflowed.size === 0 || scan !== undefined || lanes.waiting > CAPACITY - LANE_CAPACITY) return;
+    const targets = new Set([...overflowed].filter((target) => lanes.waitingOf(target) < REFILL_BELOW));
+    if (targets.size > 0) startScan((target) => targets.has(target));
   };
 
   const startOne = async (run: Run): Promise<void> => {
@@ -178,56 +197,65 @@ export const createStarter = (deps: StarterDeps): Starter => {
   const enqueue = (run: Run): void => {
     // Started by us, and lost by Temporal since: it begins again from its row.
     if (lanes.isOpen(run.id)) release(run.id);
-    if (!lanes.add(run) && lanes.get(run.id) === undefined) overflowed = true;
+    if (!lanes.add(run) && lanes.get(run.id) === undefined) overflowed.add(run.target);
     pump();
   };
 
-  const catchUp = (): void => {
-    overflowed = false;
-    reading ??= readPending().finally(() => {
-      reading = undefined;
-      pump();
-    });
+  const catchUp = (): void => startScan(() => true);
+
+  /** Reads the pending rows of these targets into their lanes. One scan at a time; a refill that is still due follows. */
+  const startScan = (covers: (target: string) => boolean): void => {
+    if (scan !== undefined || stopped) return;
+    const started: Scan = { covers, arrived: [] };
+    scan = started;
+    for (const target of overflowed) if (covers(target)) overflowed.delete(target);
+    reading = readInto(started);
   };
 
-  const readPending = async (): Promise<void> => {
+  const readInto = async (current: Scan): Promise<void> => {
+    try {
+      await readPending(current.covers);
+    } catch (error) {
+      if (stopped) return;
+      logger.error({ err: messageOf(error) }, 'pending runs could not be read; they are read again');
+      cancelReadPause = deps.after(READ_AGAIN_MS, () => {
+        reading = readInto(current);
+      });
+      return;
+    }
+    scan = undefined;
+    for (const run of current.arrived) admit(run);
+    pump();
+  };
+
+  const readPending = async (covers: Scan['covers']): Promise<void> => {
+    /** Behind its first row without room, all rows of a target wait for the next time, so that its order holds. */
+    const full = new Set<string>();
     let after: string | undefined;
     for (;;) {
-      let rows: readonly Row[];
-      try {
-        rows = await log.records.byIndex({
-          table: RUN_TABLE.name,
-          index: 'run_state',
-          equals: ['pending'],
-          ...(after !== undefined && { after }),
-          limit: PAGE,
-        });
-      } catch (error) {
-        readAgainLater(error);
-        return;
-      }
-      for (const row of rows) {
-        const run = runFrom(row);
+      const rows = await log.records.byIndex({
+        table: RUN_TABLE.name,
+        index: 'run_state',
+        equals: ['pending'],
+        ...(after !== undefined && { after }),
+        limit: PAGE,
+      });
+      for (const run of rows.map(runFrom)) {
         after = run.order;
-        if (lanes.get(run.id) !== undefined) continue;
-        if (!lanes.add(run)) {
-          overflowed = true;
-          return;
-        }
+        if (!covers(run.target) || full.has(run.target) || lanes.get(run.id) !== undefined) continue;
+        if (lanes.add(run)) continue;
+        full.add(run.target);
+        overflowed.add(run.target);
       }
       if (rows.length < PAGE || stopped) return;
       pump();
     }
   };
 
-  const readAgainLater = (error: unknown): void => {
-    overflowed = true;
-    if (stopped) return;
-    logger.error({ err: messageOf(error) }, 'pending runs could not be read; they are read again');
-    cancelReadPause = deps.after(READ_AGAIN_MS, () => {
-      cancelReadPause = undefined;
-      pump();
-    });
+  /** A new run joins its lane, or waits in the store behind those of its target that wait there. */
+  const admit = (run: Run): void => {
+    if (overflowed.has(run.target) || lanes.get(run.id) !== undefined) return;
+    if (!lanes.add(run)) overflowed.add(run.target);
   };
 
   const release = (runId: string): void => {
@@ -242,8 +270,13 @@ export const createStarter = (deps: StarterDeps): Starter => {
       known !== undefined && (run.attempts > known.attempts || run.generation > known.generation);
     if (movedOn || isFinal(run.state)) release(run.id);
     if (run.state !== 'pending' || lanes.get(run.id) !== undefined) return;
-    // Behind an overflow, new rows wait their turn in the store, so that the order of a target holds.
-    if (overflowed || reading !== undefined || !lanes.add(run)) overflowed = true;
+    if (scan?.covers(run.target) === true) {
+      // Behind those that are being read.
+      if (scan.arrived.length < LANE_CAPACITY) scan.arrived.push(run);
+      else overflowed.add(run.target);
+      return;
+    }
+    admit(run);
   };
 
   return {
@@ -254,7 +287,10 @@ export const createStarter = (deps: StarterDeps): Starter => {
       pump();
     },
     enqueue,
-    waits: (runId) => lanes.get(runId) !== undefined && !lanes.isOpen(runId),
+    waits: (run) => {
+      if (lanes.get(run.id) !== undefined) return !lanes.isOpen(run.id);
+      return run.state === 'pending' && (overflowed.has(run.target) || scan?.covers(run.target) === true);
+    },
     catchUp,
     stop: async () => {
       stopped = true;

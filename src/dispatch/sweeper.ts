@@ -68,7 +68,7 @@ export const createSweeper = (deps: SweeperDeps): Sweeper => {
   };
 
   const look = async (run: Run, crowded: boolean): Promise<void> => {
-    if (starter.waits(run.id)) {
+    if (starter.waits(run)) {
       // It is started in its turn. Only where a page shows nothing else must it make room for the others.
       if (crowded) await lookAgainLater(run);
       return;
