@@ -33,6 +33,9 @@ export default defineConfig({
       include: ['{src,workflows,activities,router,hooks}/**/*.ts'],
       exclude: ['**/*.test.ts'],
       reporter: ['text-summary', 'json-summary', 'html'],
+      reportOnFailure: true,
+      // What runs in child processes (the server of the end-to-end tests) is not counted.
+      thresholds: { lines: 80, statements: 80, functions: 80, branches: 80 },
     },
   },
 });
