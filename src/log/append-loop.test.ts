@@ -173,6 +173,32 @@ test('what was committed a moment ago is read by position without the store, in 
   expect(asked).toBe(0);
 });
 
+test('a request that would cause more runs than a commit can take is refused, and the others are written', async () => {
+  const runs: Reactor = {
+    ...idleReactor,
+    react: ({ id, payload }) =>
+      Array.from({ length: Number(payload['runs']) }, (_, n) => ({
+        table: 'run',
+        row: { id: `${id}-${n}` },
+      })),
+  };
+  const { log, fatal } = await open({ reactor: runs, limits: { requestRuns: 10 } });
+  const causing = (...counts: readonly number[]): AppendRequest => ({
+    events: counts.map((count) => sampleEvent({ payload: { runs: count } })),
+  });
+  const answers = await Promise.allSettled([
+    log.append(causing(5, 5)),
+    log.append(causing(5, 6)),
+    log.append(causing(10)),
+  ]);
+  expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  expect(answers[1]).toMatchObject({
+    reason: { code: 'payload_too_large', message: expect.stringContaining('10 runs') },
+  });
+  expect(log.head()).toBe(3);
+  expect(fatal).toEqual([]);
+});
+
 describe('the bounded queue', () => {
   test('is full with overloaded and a time to wait; ledger writes get in', async () => {
     const { log } = await open({ limits: { queueEvents: 10 } });

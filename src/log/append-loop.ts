@@ -131,7 +131,15 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
 
   const commitJudged = async (group: readonly Queued[], prior: Prior): Promise<void> => {
     const timeMs = Math.max(clock.now(), lastTimeMs);
-    const judged = judgeGroup({ group, prior, reactor, head, timeMs, maxRows: limits.commitRows });
+    const judged = judgeGroup({
+      group,
+      prior,
+      reactor,
+      head,
+      timeMs,
+      maxRows: limits.commitRows,
+      maxRuns: limits.requestRuns,
+    });
     queue.putBack(judged.left);
     if (judged.events.length === 0 && judged.writes.length === 0) {
       adopt(judged, timeMs, lastBatch);

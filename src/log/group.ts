@@ -1,5 +1,5 @@
 import type { CrucibleEvent, NewEvent } from '../events/envelope.ts';
-import { CrucibleError } from '../kernel/errors.ts';
+import { CrucibleError, isCrucibleError } from '../kernel/errors.ts';
 import { IDEMPOTENCY_TABLE, idempotencyRecord } from './idempotency.ts';
 import type { AppendRequest, AppendResult, Committed, Expectation, Reactor } from './log.ts';
 import type { Prior } from './prior.ts';
@@ -31,6 +31,8 @@ export interface GroupInput {
   readonly timeMs: number;
   /** Rows after which no further request is taken. */
   readonly maxRows: number;
+  /** What the events of one request may cause. */
+  readonly maxRuns: number;
 }
 
 /**
@@ -53,12 +55,27 @@ export const judgeGroup = (input: GroupInput): JudgedGroup => {
 };
 
 const reactionFailed = (cause: unknown): CrucibleError =>
-  new CrucibleError('internal', 'What the events cause could not be determined, so they were not written', {
-    cause,
-  });
+  isCrucibleError(cause, 'payload_too_large')
+    ? cause
+    : new CrucibleError(
+        'internal',
+        'What the events cause could not be determined, so they were not written',
+        {
+          cause,
+        },
+      );
+
+const tooManyRuns = (maxRuns: number): CrucibleError =>
+  new CrucibleError(
+    'payload_too_large',
+    `The events of a request may cause ${maxRuns} runs, these cause more`,
+    {
+      hint: 'Publish fewer events at a time, or narrow the filters of the hooks and webhooks that match them.',
+    },
+  );
 
 const judgeOnce = (input: GroupInput): JudgedGroup | { readonly failed: Queued; readonly cause: unknown } => {
-  const { group, prior, reactor, maxRows } = input;
+  const { group, prior, reactor, maxRows, maxRuns } = input;
   const state: GroupState = {
     events: [],
     byId: new Map(),
@@ -86,10 +103,12 @@ const judgeOnce = (input: GroupInput): JudgedGroup | { readonly failed: Queued; 
     const events = plan.map(
       (item) => item.stored ?? place(item.fresh, input.head + state.events.length + 1, timestamp, state),
     );
+    const reactionsBefore = state.reactions.length;
     try {
       for (const [i, event] of events.entries()) {
-        if (plan[i]?.stored === undefined)
-          for (const reaction of reactor.react(event)) state.reactions.push(reaction);
+        if (plan[i]?.stored !== undefined) continue;
+        for (const reaction of reactor.react(event)) state.reactions.push(reaction);
+        if (state.reactions.length - reactionsBefore > maxRuns) throw tooManyRuns(maxRuns);
       }
       for (const change of queued.request.changes ?? []) reactor.stage(change);
     } catch (cause) {

@@ -6,6 +6,8 @@ export interface LogLimits {
   readonly commitBytes: number;
   /** Rows that a commit may write before it takes no further request. */
   readonly commitRows: number;
+  /** Runs that one request may cause. It cannot be split, and what takes longer than a commit may ends the process. */
+  readonly requestRuns: number;
   /** Events that may wait for a commit; above it callers get `overloaded`. */
   readonly queueEvents: number;
   readonly queueBytes: number;
@@ -26,6 +28,7 @@ const DEFAULT_LIMITS: LogLimits = {
   commitEvents: MAX_COMMIT_EVENTS,
   commitBytes: 4 * 1024 * 1024,
   commitRows: 4_096,
+  requestRuns: 50_000,
   queueEvents: 20_000,
   queueBytes: 64 * 1024 * 1024,
   commitTimeoutMs: 30_000,

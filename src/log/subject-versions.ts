@@ -8,8 +8,6 @@ export interface SubjectVersions {
   committed(
     events: readonly { readonly subject: string | null; readonly world: string; readonly position: number }[],
   ): void;
-  /** Forgets everything: another writer may have written. */
-  clear(): void;
 }
 
 /** One key for a subject in a world. JSON, so that no two pairs share one. */
@@ -62,6 +60,5 @@ export const createSubjectVersions = (store: LogStore): SubjectVersions => {
         if (known.has(key)) known.set(key, position);
       }
     },
-    clear: () => known.clear(),
   };
 };
