@@ -351,6 +351,11 @@ tests:
     ],
     ['no URL', ['name: a', EVENTS, 'action: { type: http }'], 'action.url: is missing'],
     [
+      'a host that an event goes on with',
+      ['name: a', EVENTS, 'action: { type: http, url: "https://a.example{{event.payload.x}}" }'],
+      'action.url: a template goes on with the host',
+    ],
+    [
       'no http URL',
       ['name: a', EVENTS, 'action: { type: http, url: "file:///etc/passwd" }'],
       'is not an http or https URL',

@@ -55,8 +55,17 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
 const OURS =
   /^(?:host|connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|content-length|expect|idempotency-key|x-crucible-.*|x-correlation-id|traceparent)$/i;
 
-const checkHttp = ({ method, headers, body }: HookAction & { type: 'http' }): readonly Issue[] => {
+/** A host that a template goes on with, unless that is a secret, which no event chooses. */
+const OPEN_HOST = /^https?:\/\/[^/?#{]+\{\{(?!\s*secrets\.)/i;
+
+const checkHttp = ({ method, url, headers, body }: HookAction & { type: 'http' }): readonly Issue[] => {
   const issues: Issue[] = [];
+  if (OPEN_HOST.test(url))
+    issues.push({
+      path: 'action.url',
+      message: 'a template goes on with the host: an event could send this to another one',
+      hint: 'put a `/` between the host and the template',
+    });
   const seen = new Map<string, string>();
   for (const [name, value] of Object.entries(headers ?? {})) {
     const path = `action.headers.${name}`;

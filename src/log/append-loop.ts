@@ -73,14 +73,16 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
   let leaseProlonged = false;
   let pump: Promise<void> | undefined;
 
-  const renewal = setInterval(() => {
+  const renewLater = (): void => {
     if (!leaseProlonged) {
       renewDue = true;
       wake();
     }
     leaseProlonged = false;
-  }, limits.renewEveryMs);
-  renewal.unref();
+  };
+  // Only another process can want the lease, and in the embedded engine the lock on the directory keeps it out.
+  const renewal = store.recoverable ? setInterval(renewLater, limits.renewEveryMs) : undefined;
+  renewal?.unref();
 
   const hasWork = (): boolean => (state === 'open' || state === 'closing') && (queue.length > 0 || renewDue);
 
