@@ -7,6 +7,7 @@ import type { BuildEvent } from '../dispatch/terminal-event.ts';
 import { buildEvent as build } from '../events/build.ts';
 import { catalogue } from '../events/catalogue.ts';
 import { createHttpServer } from '../http/server.ts';
+import type { CrucibleError } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
 import type { CrucibleDeps } from './deps.ts';
 import { eventTypes } from './event-types.ts';
@@ -21,6 +22,8 @@ import { systemOrigin } from './system-origin.ts';
 import { workflowUrls } from './workflow-url.ts';
 
 const HTTP_GRACE_MS = 10_000;
+/** How long the end waits, once the log has failed, for the refusals of what was under way to reach their callers. */
+const LAST_ANSWERS_MS = 1_000;
 /** How long the door stays shut for Temporal's sake: the first runs are fast then. */
 const TEMPORAL_PATIENCE_MS = 20_000;
 
@@ -58,7 +61,19 @@ const open = async (deps: CrucibleDeps, closers: Closers): Promise<Crucible> => 
     path: pathsOf(config.dataDir).adminKey,
     random: randomBytes,
   });
-  const { log, targets } = await openLog(deps, closers);
+  let lastAnswers = (): Promise<void> => Promise.resolve();
+  const endBecause = async (error: CrucibleError): Promise<void> => {
+    try {
+      await lastAnswers();
+    } catch (cause) {
+      logger.warn({ err: cause }, 'some requests were not answered any more');
+    }
+    deps.onFatal(error);
+  };
+  const { log, targets } = await openLog(
+    { config, logger, onFatal: (error) => void endBecause(error) },
+    closers,
+  );
   const { policies, ...services } = openServices(deps, { log, targets }, closers);
   const { temporal, starter } = openDispatch(deps, { log, policies, buildEvent }, closers);
 
@@ -91,6 +106,7 @@ const open = async (deps: CrucibleDeps, closers: Closers): Promise<Crucible> => 
     version,
   });
   closers.add(() => http.close(HTTP_GRACE_MS));
+  lastAnswers = () => http.close(LAST_ANSWERS_MS);
   const { url } = await http.listen(config);
   const tell = async (
     type: string,

@@ -9,12 +9,20 @@ import { restOf } from '../support/rest.ts';
 import { startServer } from '../support/server-process.ts';
 import { temporalServer } from '../support/temporal-server.ts';
 
-/** A receiver that takes requests and never answers. */
+/** A receiver that takes requests and never answers, until it is told to. */
 const startSilence = async () => {
-  const server = createServer((request) => void request.resume());
+  let silent = true;
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => {
+      if (!silent) response.end();
+    });
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    speak: () => {
+      silent = false;
+    },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -22,7 +30,7 @@ const startSilence = async () => {
   };
 };
 
-test('a server settles the run whose workflow an operator has terminated', async () => {
+test('a server settles the run whose workflow an operator has terminated, tells of it, and replays it', async () => {
   await using temporal = await temporalServer();
   await using silence = await startSilence();
   const dataDir = await mkdtemp(join(tmpdir(), 'crucible-sweeper-'));
@@ -46,6 +54,11 @@ test('a server settles the run whose workflow an operator has terminated', async
     expect((await runs())[0]).toMatchObject({ reason: 'terminated' });
     const told = await rest('GET', '/events?types=webhook.delivery_failed');
     expect(told.body.data).toMatchObject([{ payload: { run_id: id, error: { code: 'terminated' } } }]);
+
+    silence.speak();
+    const replay = await rest('POST', `/runs/${id}/replay`);
+    expect([replay.status, replay.body]).toMatchObject([202, { generation: 1 }]);
+    await expect.poll(async () => (await runs())[0]?.state, { timeout: 20_000 }).toBe('succeeded');
   } finally {
     await connection.close();
     await rm(dataDir, { recursive: true, force: true });
