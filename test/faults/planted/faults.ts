@@ -1,0 +1,163 @@
+/** A mistake that someone could make in the product, and the tests that then fail. */
+export interface PlantedFault {
+  readonly name: string;
+  /** `find` stands in the file exactly once. */
+  readonly edits: readonly { readonly file: string; readonly find: string; readonly instead: string }[];
+  readonly red: readonly { readonly file: string; readonly test: string }[];
+}
+
+const NO_SWEEPER = {
+  file: 'src/main/open-dispatch.ts',
+  find: 'sweeper.tick, logger',
+  instead: '() => Promise.resolve(0), logger',
+};
+
+export const PLANTED_FAULTS: readonly PlantedFault[] = [
+  {
+    name: 'no sweeper',
+    edits: [NO_SWEEPER],
+    red: [
+      {
+        file: 'test/workflow/sweeper.test.ts',
+        test: 'a server settles the run whose workflow an operator has terminated',
+      },
+    ],
+  },
+  {
+    name: 'neither sweeper nor catching up at the start',
+    edits: [NO_SWEEPER, { file: 'src/main/open-dispatch.ts', find: 'starter.catchUp();', instead: '' }],
+    red: [
+      {
+        file: 'test/faults/killed.test.ts',
+        test: 'between a commit and the start of its runs: they are started, once',
+      },
+    ],
+  },
+  {
+    name: 'acknowledged before the commit',
+    edits: [
+      {
+        file: 'src/log/append-loop.ts',
+        find: 'await withDeadline(store.commit(batch), limits.commitTimeoutMs);',
+        instead: 'store.commit(batch).catch(() => undefined);',
+      },
+    ],
+    red: [
+      {
+        file: 'src/log/append-loop.test.ts',
+        test: 'an unknown outcome in the embedded store refuses everything and is told once',
+      },
+      {
+        file: 'test/contract/log/sigkill.test.ts',
+        test: 'killed while it appends and opened again: everything acknowledged is there, whole, and without a gap',
+      },
+    ],
+  },
+  {
+    name: 'an old epoch may write',
+    edits: [
+      {
+        file: 'src/surreal/statements.ts',
+        find: '(SELECT VALUE epoch FROM ONLY log_head:main) != $epoch',
+        instead: '(SELECT VALUE epoch FROM ONLY log_head:main) < $epoch',
+      },
+    ],
+    red: [
+      {
+        file: 'test/contract/log/embedded.test.ts',
+        test: 'an old epoch can neither commit nor renew, and leaves no trace',
+      },
+    ],
+  },
+  {
+    name: "the log's time follows the clock back",
+    edits: [
+      { file: 'src/log/append-loop.ts', find: 'Math.max(clock.now(), lastTimeMs)', instead: 'clock.now()' },
+    ],
+    red: [
+      { file: 'src/log/append-loop.test.ts', test: 'times never go back, whatever the clock does' },
+      {
+        file: 'test/faults/clock-jumps.test.ts',
+        test: 'a clock that jumps an hour either way moves no position and no time back, and delays no run',
+      },
+    ],
+  },
+  {
+    name: 'idempotency keys are written and never looked at',
+    edits: [
+      {
+        file: 'src/log/repeats.ts',
+        find: 'if (record === undefined ||',
+        instead: 'if (record === undefined || record.created_at > 0 ||',
+      },
+    ],
+    red: [
+      {
+        file: 'test/faults/killed.test.ts',
+        test: 'after a commit and before its answer: the same key gives the same ids, and nothing stands twice',
+      },
+    ],
+  },
+  {
+    name: 'no loop guard',
+    edits: [
+      { file: 'src/dispatch/new-run.ts', find: 'event.depth > MAX_DEPTH', instead: 'event.depth > 1_000' },
+    ],
+    red: [{ file: 'test/e2e/hook.e2e.test.ts', test: 'ends at depth 8 when it reacts to itself' }],
+  },
+  {
+    name: 'a recorded attempt is made again',
+    edits: [
+      { file: 'src/dispatch/attempts.ts', find: 'if (before !== undefined) return before;', instead: '' },
+    ],
+    red: [{ file: 'src/dispatch/dispatch.test.ts', test: 'never executes a recorded attempt again' }],
+  },
+  {
+    name: 'a delivery is given up, and so repeated, when the ledger has no room for it',
+    edits: [
+      {
+        file: 'src/dispatch/attempts.ts',
+        find: 'await deps.sleep(pauseMs, signal);',
+        instead: 'throw error;',
+      },
+    ],
+    red: [
+      {
+        file: 'test/faults/ledger-full.test.ts',
+        test: 'a delivery that the ledger has no room for at first is recorded later, and not sent again',
+      },
+    ],
+  },
+  {
+    name: 'a webhook-id of its own for each attempt',
+    edits: [
+      {
+        file: 'src/webhooks/request.ts',
+        find: 'const id = messageIdOf(run.id);',
+        instead: 'const id = messageIdOf(crypto.randomUUID());',
+      },
+    ],
+    red: [
+      {
+        file: 'test/faults/killed.test.ts',
+        test: 'after a delivery was sent and before it was recorded: it is sent again under the same webhook-id',
+      },
+    ],
+  },
+  {
+    name: 'the process ends before its last answers',
+    edits: [
+      {
+        file: 'src/main/crucible.ts',
+        find: 'lastAnswers = () => http.close(LAST_ANSWERS_MS);',
+        instead: '',
+      },
+    ],
+    red: [
+      {
+        file: 'test/faults/disk-full.test.ts',
+        test: 'a disk that is full is told as 503, and the server is back when there is room, with all it acknowledged',
+      },
+    ],
+  },
+];
