@@ -71,19 +71,26 @@ const publishUntilRefused = async (rest: Rest, from: number): Promise<readonly S
 
 test('a disk that is full is told as 503, and the server is back when there is room, with all it acknowledged', async ({
   skip,
+  onTestFinished,
 }) => {
-  using disk = mountSmallDisk();
+  const disk = mountSmallDisk();
   if (disk === undefined) return skip('a small file system cannot be mounted here (root may)');
-  await using temporal = await temporalServer();
-  await using program = startProgram('dev', {
-    cwd: disk.dir,
-    env: {
-      CRUCIBLE_DATA_DIR: join(disk.dir, 'data'),
-      CRUCIBLE_API_KEY: TEST_KEY,
-      TEMPORAL_ADDRESS: temporal.address,
-      TEMPORAL_NAMESPACE: temporal.namespace,
-    },
-  });
+  // Also when the test is given up while it waits for a word: no mount and no process may be left.
+  const opened = new AsyncDisposableStack();
+  onTestFinished(() => opened.disposeAsync());
+  opened.use(disk);
+  const { address, namespace } = opened.use(await temporalServer());
+  const program = opened.use(
+    startProgram('dev', {
+      cwd: disk.dir,
+      env: {
+        CRUCIBLE_DATA_DIR: join(disk.dir, 'data'),
+        CRUCIBLE_API_KEY: TEST_KEY,
+        TEMPORAL_ADDRESS: address,
+        TEMPORAL_NAMESPACE: namespace,
+      },
+    }),
+  );
   const rest = restOf(await program.ready());
   const few = await rest('POST', '/events', { type: 'custom.filling', payload: { n: 0 } });
   expect(few.status).toBe(201);

@@ -54,7 +54,7 @@ const publishInto = async (server: TestServer, headers: Record<string, string> =
     ({ status }) => status,
     () => 'no answer',
   );
-  expect(await server.exited).toMatchObject({ signal: 'SIGKILL' });
+  await expect.poll(() => server.child.signalCode, WAIT).toBe('SIGKILL');
   await answered;
 };
 
