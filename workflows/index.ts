@@ -4,3 +4,4 @@
  */
 export { hook } from './hook.ts';
 export { delivery } from './delivery.ts';
+export { drain } from './drain.ts';

@@ -35,6 +35,39 @@ export interface AttemptActivities {
   attempt(request: AttemptRequest): Promise<AttemptReply>;
 }
 
+/** The drain of one target. */
+export interface DrainInput {
+  readonly target: string;
+  /** How many runs the executions before this one have worked. */
+  readonly worked: number;
+}
+
+export interface DrainRequest {
+  readonly target: string;
+  /** Counts the activities of one execution, from 1 up: with its Temporal run id, the token that claims. */
+  readonly sequence: number;
+}
+
+export interface DrainReply {
+  readonly next: 'again' | 'due' | 'asleep';
+  /** With `due`: nothing can be claimed before this. ms */
+  readonly delay_ms: number;
+  readonly run_ids: readonly string[];
+}
+
+export interface DrainActivities {
+  drain(request: DrainRequest): Promise<DrainReply>;
+}
+
+/** What a worker offers. */
+export type Activities = AttemptActivities & Partial<DrainActivities>;
+
+/** Says nothing but that there may be something to claim. */
+export const POKE_SIGNAL = 'poke';
+
+/** A search attribute of more than 2,048 bytes makes the server terminate the workflow. */
+export const MAX_LISTED_RUNS = 40;
+
 export const TASK_QUEUE = 'crucible';
 
 export const SEARCH_ATTRIBUTES = {

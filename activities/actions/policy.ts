@@ -1,6 +1,14 @@
 import type { HookDefinition } from '../../hooks/definition.ts';
 import type { AttemptPolicy } from '../../src/dispatch/outcome.ts';
 
+/** Runs of one hook that its drain keeps under way: requests wait, commands take a process each, scripts a sandbox. */
+const IN_FLIGHT: Readonly<Partial<Record<HookDefinition['action']['type'], number>>> = {
+  http: 64,
+  webhook: 64,
+  shell: 4,
+  script: 16,
+};
+
 /** Spreads the attempts of many runs that failed together. */
 const JITTER = 0.1;
 
@@ -25,5 +33,6 @@ export const policyOf = ({ action, condition, options, permissions }: HookDefini
     jitter: JITTER,
     // A script is short by its processor limit; one that may wait for the network is not.
     local: action.type === 'script' && !permissions.includes('http:fetch'),
+    maxInFlight: IN_FLIGHT[action.type] ?? 16,
   };
 };

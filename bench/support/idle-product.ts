@@ -43,7 +43,7 @@ export const idleProduct = async (temporal: { address: string; namespace: string
     dev: true,
   });
   const closers = createClosers(logger);
-  const { log } = await openLog(
+  const { log, useMode } = await openLog(
     {
       config,
       logger,
@@ -69,7 +69,7 @@ export const idleProduct = async (temporal: { address: string; namespace: string
       },
     },
   });
-  const dispatch = openDispatch({ config, logger }, { log, policies, buildEvent }, closers);
+  const dispatch = openDispatch({ config, logger }, { log, policies, buildEvent, useMode }, closers);
   await dispatch.temporal.untilWorking();
   const change: TargetChange = {
     kind: 'target_set',

@@ -122,6 +122,7 @@ export const loadConfig = (sources: ConfigSources): Config => {
       anyPortInAllowed: dev,
       ...(settings.egress_ports !== undefined && { ports: settings.egress_ports }),
     },
+    dispatchPackMax: settings.dispatch_pack_max,
     workflowWatchdog: settings.workflow_watchdog === 'on',
     logLevel: settings.log_level,
   };

@@ -67,6 +67,10 @@ export const SETTINGS = {
       })
       .optional(),
   },
+  dispatch_pack_max: {
+    variable: 'CRUCIBLE_DISPATCH_PACK_MAX',
+    schema: z.coerce.number().int().min(1).max(5_000).default(1_000),
+  },
   workflow_watchdog: { variable: 'CRUCIBLE_WORKFLOW_WATCHDOG', schema: z.enum(['on', 'off']).default('off') },
   log_level: {
     variable: 'CRUCIBLE_LOG_LEVEL',

@@ -1,9 +1,11 @@
 import type { Clock } from '../kernel/clock.ts';
 import { CrucibleError, isCrucibleError, messageOf } from '../kernel/errors.ts';
+import type { JsonObject } from '../kernel/json.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { withOrigin } from '../kernel/context.ts';
 import type { CrucibleEvent } from '../events/envelope.ts';
 import type { Log } from '../log/log.ts';
+import { dueClaim } from './claim-key.ts';
 import { decide, type Decision } from './decide.ts';
 import { SWEEP_AFTER_MS } from './new-run.ts';
 import type { LiveRuns } from './live-runs.ts';
@@ -20,6 +22,8 @@ export interface AttemptAsk {
   readonly generation: number;
   readonly attempt: number;
   readonly temporalRunId: string;
+  /** Of a drain: the row is recorded only while it is claimed under this token, and is given back for its next attempt. */
+  readonly claimToken?: string;
   /** Aborts on cancel and shutdown. */
   readonly signal: AbortSignal;
 }
@@ -112,6 +116,8 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
     const run = await runOf(ask.run_id);
     const before = recordedAnswer(run, ask, clock.now());
     if (before !== undefined) return before;
+    if (ask.claimToken !== undefined && run.claim_token !== ask.claimToken)
+      return { next: 'done', state: run.state, reason: 'superseded' };
 
     const event = await log.at(run.event_position);
     if (event === undefined)
@@ -156,6 +162,7 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
                 generation: run.generation,
                 attempts: ask.attempt - 1,
                 state: statesBefore(decision.state),
+                ...(ask.claimToken !== undefined && { claim_token: ask.claimToken }),
               },
               set: {
                 state: decision.state,
@@ -167,7 +174,9 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
                 started_at: ask.attempt === 1 ? startedAt : (run.started_at ?? startedAt),
                 finished_at: final ? now : null,
                 due_at: dueAt,
-                sweep_at: dueAt === null ? null : dueAt + SWEEP_AFTER_MS,
+                ...(ask.claimToken === undefined
+                  ? { sweep_at: dueAt === null ? null : dueAt + SWEEP_AFTER_MS }
+                  : waitingFor(run, dueAt)),
               },
             },
             { op: 'insert', table: ATTEMPT_TABLE.name, row: attempt },
@@ -178,8 +187,12 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
     } catch (error) {
       if (!isCrucibleError(error, 'conflict')) throw error;
       // Recorded by another execution of the same attempt, cancelled, or replayed meanwhile: the row is the truth.
-      const current = recordedAnswer(await runOf(run.id), ask, clock.now());
-      if (current === undefined) throw error;
+      const row = await runOf(run.id);
+      const current = recordedAnswer(row, ask, clock.now());
+      if (current === undefined) {
+        if (ask.claimToken === undefined || row.claim_token === ask.claimToken) throw error;
+        return { next: 'done', state: row.state, reason: 'superseded' };
+      }
       return current;
     }
     return decision.delayMs === null
@@ -187,6 +200,12 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
       : { next: 'attempt', attempt: ask.attempt + 1, delay_ms: decision.delayMs };
   };
 };
+
+/** A drained run that is due again stands in the line of its drain; one that has ended stands nowhere. */
+const waitingFor = (run: Run, dueAt: number | null): JsonObject => ({
+  sweep_at: null,
+  ...(dueAt !== null && { claim: dueClaim(dueAt, run.id), claim_token: null }),
+});
 
 /** What the ledger already says to this ask; undefined: the attempt is still to be made. Pure. */
 const recordedAnswer = (

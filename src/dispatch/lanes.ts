@@ -28,6 +28,8 @@ export interface Lanes {
   readonly waiting: number;
   /** How many runs of this target wait. */
   waitingOf(target: string): number;
+  /** How many runs of this target are here, in whatever state. */
+  sizeOf(target: string): number;
   /** How many are started and open. */
   readonly open: number;
   /** How many targets have a run here. */
@@ -151,6 +153,10 @@ export const createLanes = (limits: LaneLimits): Lanes => {
       return waiting;
     },
     waitingOf: (target) => lanes.get(target)?.waiting.length ?? 0,
+    sizeOf: (target) => {
+      const lane = lanes.get(target);
+      return lane === undefined ? 0 : lane.waiting.length + lane.open + (lane.starting ? 1 : 0);
+    },
     get open() {
       return open;
     },

@@ -2,6 +2,8 @@ import type { Clock } from '../kernel/clock.ts';
 import type { CrucibleEvent } from '../events/envelope.ts';
 import type { MatchResult } from '../events/compiled.ts';
 import type { NewId } from '../kernel/ids.ts';
+import { pendingClaim } from './claim-key.ts';
+import type { Mode } from './mode.ts';
 import type { Run, RunState } from './run.ts';
 import type { Target } from './target.ts';
 
@@ -32,15 +34,25 @@ export const initialState = (
   return { state: 'pending', reason: null };
 };
 
-/** The row of a new run. `pending` ones carry their own workflow id: they run directly. */
+/**
+ * The row of a new run. A `pending` one that runs directly carries its own workflow id; one that waits for the drain of
+ * its target stands in that line, and needs no sweeper: the drains look after whole targets.
+ */
 export const newRun = (
   event: CrucibleEvent,
   target: Target,
   match: MatchResult,
-  deps: { readonly clock: Clock; readonly newId: NewId },
+  deps: {
+    readonly clock: Clock;
+    readonly newId: NewId;
+    /** How a pending run of this target gets to its workflow; asked only for those. Without it: directly. */
+    readonly modeOf?: (target: string) => Mode;
+  },
 ): Run => {
   const { state, reason } = initialState(event, target, match);
   const now = deps.clock.now();
+  const mode = state === 'pending' ? (deps.modeOf?.(target.id) ?? 'direct') : undefined;
+  const order = orderKey(event.position, target.id);
   const ended = state === 'failed' || state === 'skipped';
   return {
     id: deps.newId('run'),
@@ -51,7 +63,7 @@ export const newRun = (
     event_type: event.type,
     event_position: event.position,
     newest: -event.position,
-    order: orderKey(event.position, target.id),
+    order,
     world: event.world,
     correlation_id: event.correlation_id,
     depth: event.depth,
@@ -60,11 +72,12 @@ export const newRun = (
     state,
     reason,
     error: match.matched === 'error' ? match.message.slice(0, 500) : null,
-    workflow_id: state === 'pending' ? directWorkflowId(target.id, event.id, 0) : null,
+    workflow_id: mode === 'direct' ? directWorkflowId(target.id, event.id, 0) : null,
     temporal_run_id: null,
     claim_token: null,
+    claim: mode === 'drain' ? pendingClaim(order) : null,
     due_at: null,
-    sweep_at: state === 'pending' ? now + SWEEP_AFTER_MS : null,
+    sweep_at: mode === 'direct' ? now + SWEEP_AFTER_MS : null,
     attempts: 0,
     created_at: now,
     started_at: null,

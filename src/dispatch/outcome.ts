@@ -65,4 +65,6 @@ export interface AttemptPolicy {
   readonly jitter: number;
   /** Whether the first attempt may run as a local activity: short, and cannot hang. */
   readonly local: boolean;
+  /** How many runs of the target its drain keeps under way. Default 16. */
+  readonly maxInFlight?: number;
 }

@@ -4,6 +4,7 @@ import type { NewId } from '../kernel/ids.ts';
 import type { Reactor, RegistryChange } from '../log/log.ts';
 import type { Target, TargetChange } from './target.ts';
 import { emptyTargetIndex, type TargetIndex } from './target-index.ts';
+import type { InGroup, Mode, ModeOf } from './mode.ts';
 import { newRun } from './new-run.ts';
 import { RUN_TABLE } from './run.ts';
 
@@ -26,9 +27,22 @@ const isTargetChange = (change: RegistryChange): change is TargetChange =>
 export const createTargetReactor = (deps: {
   readonly clock: Clock;
   readonly newId: NewId;
+  /** Without it, everything runs directly. */
+  readonly modeOf?: ModeOf;
 }): TargetReactor => {
   let current = emptyTargetIndex();
   let staged = current;
+  /** What the group that is being judged has come to so far, by target: the mode of the next run depends on it. */
+  const inGroup = new Map<string, { direct: number; drain: number }>();
+  const NOTHING: InGroup = { direct: 0, drain: 0 };
+
+  const modeOf = (target: string): Mode => {
+    const before = inGroup.get(target) ?? NOTHING;
+    const mode = deps.modeOf?.(target, before) ?? 'direct';
+    inGroup.set(target, { ...before, [mode]: before[mode] + 1 });
+    return mode;
+  };
+  const runDeps = { clock: deps.clock, newId: deps.newId, modeOf };
 
   const rowsFor = (event: CrucibleEvent): ReturnType<Reactor['react']> =>
     staged.candidates(event.type).flatMap((target) => {
@@ -36,11 +50,12 @@ export const createTargetReactor = (deps: {
       const match = target.filters.match(event);
       return match.matched === false
         ? []
-        : [{ table: RUN_TABLE.name, row: newRun(event, target, match, deps) }];
+        : [{ table: RUN_TABLE.name, row: newRun(event, target, match, runDeps) }];
     });
 
   return {
     begin: () => {
+      inGroup.clear();
       staged = current;
     },
     stage: (change) => {

@@ -52,6 +52,8 @@ export type Run = {
   readonly workflow_id: string | null;
   readonly temporal_run_id: string | null;
   readonly claim_token: string | null;
+  /** Where it stands in the line of its target's drain (`claim-key.ts`); null or absent: the drain may not claim it. */
+  readonly claim?: string | null;
   /** When the next attempt is due. */
   readonly due_at: number | null;
   /** When the sweeper looks; null once final or held. */
@@ -91,6 +93,8 @@ export const RUN_TABLE: TableDefinition = {
     { name: 'run_target_state', fields: ['target', 'state', 'newest'] },
     { name: 'run_sweep', fields: ['sweep_at'] },
     { name: 'run_state', fields: ['state', 'order'] },
+    // Only of rows that wait for a drain: those that run directly cost nothing here.
+    { name: 'run_claim', fields: ['target', 'claim'] },
   ],
 };
 

@@ -116,6 +116,7 @@ export const createRunService = (deps: {
         workflow_id: directWorkflowId(run.target, run.event_id, generation),
         temporal_run_id: null,
         claim_token: null,
+        claim: null,
         due_at: null,
         sweep_at: now + SWEEP_AFTER_MS,
         attempts: 0,

@@ -3,6 +3,7 @@ import { isCrucibleError, messageOf, type CrucibleError } from '../kernel/errors
 import type { Logger } from '../kernel/logger.ts';
 import type { Committed, Log } from '../log/log.ts';
 import type { Policies } from './policies.ts';
+import { isDrained } from './claim-key.ts';
 import { createLanes } from './lanes.ts';
 import { SWEEP_AFTER_MS } from './new-run.ts';
 import { createSettle } from './settle.ts';
@@ -41,6 +42,8 @@ export interface Starter {
   stop(): Promise<void>;
   readonly waiting: number;
   readonly open: number;
+  /** How many more runs of this target may come here: the others are for its drain. */
+  roomFor(target: string): number;
   /** Why nothing starts at the moment; undefined: all is well. */
   readonly blocked: string | undefined;
 }
@@ -242,6 +245,7 @@ export const createStarter = (deps: StarterDeps): Starter => {
       });
       for (const run of rows.map(runFrom)) {
         after = run.order;
+        if (isDrained(run)) continue;
         if (!covers(run.target) || full.has(run.target) || lanes.get(run.id) !== undefined) continue;
         if (lanes.add(run)) continue;
         full.add(run.target);
@@ -269,7 +273,7 @@ export const createStarter = (deps: StarterDeps): Starter => {
     const movedOn =
       known !== undefined && (run.attempts > known.attempts || run.generation > known.generation);
     if (movedOn || isFinal(run.state)) release(run.id);
-    if (run.state !== 'pending' || lanes.get(run.id) !== undefined) return;
+    if (run.state !== 'pending' || isDrained(run) || lanes.get(run.id) !== undefined) return;
     if (scan?.covers(run.target) === true) {
       // Behind those that are being read.
       if (scan.arrived.length < LANE_CAPACITY) scan.arrived.push(run);
@@ -289,7 +293,11 @@ export const createStarter = (deps: StarterDeps): Starter => {
     enqueue,
     waits: (run) => {
       if (lanes.get(run.id) !== undefined) return !lanes.isOpen(run.id);
-      return run.state === 'pending' && (overflowed.has(run.target) || scan?.covers(run.target) === true);
+      return (
+        run.state === 'pending' &&
+        !isDrained(run) &&
+        (overflowed.has(run.target) || scan?.covers(run.target) === true)
+      );
     },
     catchUp,
     stop: async () => {
@@ -301,6 +309,8 @@ export const createStarter = (deps: StarterDeps): Starter => {
       await reading;
       await Promise.all(starting);
     },
+    roomFor: (target) =>
+      overflowed.has(target) || lanes.waiting >= CAPACITY ? 0 : MAX_OPEN - lanes.sizeOf(target),
     get waiting() {
       return lanes.waiting;
     },

@@ -17,3 +17,12 @@ export interface WorkflowStarter {
   /** @throws CrucibleError `temporal_unavailable` */
   describe(workflowId: string): Promise<WorkflowState>;
 }
+
+/** How the drain of a target is told that there is something to claim. */
+export interface DrainPoker {
+  /**
+   * Starts the workflow `drain:<target>`, or signals the one that runs. The signal has no content: rows are the truth.
+   * @throws CrucibleError `temporal_unavailable`
+   */
+  poke(target: string): Promise<void>;
+}

@@ -8,6 +8,7 @@ import { createCommittedReads } from './committed-reads.ts';
 import { createHeadSignal } from './head-signal.ts';
 import { limitsFor, type LogLimits } from './limits.ts';
 import type { Committed, Log, Reactor } from './log.ts';
+import { createOldEvents } from './old-events.ts';
 import { positionAt } from './position-at.ts';
 import { queryPage } from './query.ts';
 import { createRecentEvents } from './recent-events.ts';
@@ -59,6 +60,7 @@ export const createLog = async (deps: LogDeps): Promise<Log> => {
     { head: () => loop.head(), firstAvailable: () => lease.firstAvailable },
     upcast,
   );
+  const oldEvents = createOldEvents(reads);
   const signal = createHeadSignal(reads.head);
   const loop = createAppendLoop({
     store,
@@ -90,7 +92,7 @@ export const createLog = async (deps: LogDeps): Promise<Log> => {
     // Each attempt of a run asks for its event, which as a rule was committed a moment ago.
     async at(position) {
       const event = recent.at(position);
-      return event === undefined ? reads.at(position) : upcast(event);
+      return event === undefined ? oldEvents(position) : upcast(event);
     },
     query: (query) => queryPage(reads, query),
     trace: (correlationId, page) =>

@@ -70,12 +70,12 @@ const open = async (deps: CrucibleDeps, closers: Closers): Promise<Crucible> => 
     }
     deps.onFatal(error);
   };
-  const { log, targets } = await openLog(
+  const { log, targets, useMode } = await openLog(
     { config, logger, onFatal: (error) => void endBecause(error) },
     closers,
   );
   const { policies, ...services } = openServices(deps, { log, targets }, closers);
-  const { temporal, starter } = openDispatch(deps, { log, policies, buildEvent }, closers);
+  const { temporal, starter } = openDispatch(deps, { log, policies, buildEvent, useMode }, closers);
 
   const directory = createHookDirectory({
     dirs: config.hookDirs,

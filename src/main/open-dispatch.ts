@@ -1,7 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createAttemptActivities } from '../../activities/attempt.ts';
+import { createDrainActivities } from '../../activities/drain.ts';
 import { createAttempts } from '../dispatch/attempts.ts';
+import { createClaims } from '../dispatch/claim.ts';
+import { createDrainWork } from '../dispatch/drain-work.ts';
+import { createDrains } from '../dispatch/drains.ts';
 import { createLiveRuns } from '../dispatch/live-runs.ts';
+import { createModeOf } from '../dispatch/mode.ts';
 import type { Policies } from '../dispatch/policies.ts';
 import { createStarter, type Starter } from '../dispatch/starter.ts';
 import { createSweeper } from '../dispatch/sweeper.ts';
@@ -11,10 +16,17 @@ import type { Log } from '../log/log.ts';
 import { openTemporal, type Temporal } from '../temporal/temporal.ts';
 import type { Closers } from './closers.ts';
 import type { CrucibleDeps } from './deps.ts';
+import type { UseMode } from './open-log.ts';
 import { pathsOf } from './paths.ts';
 import { startTicker } from './ticker.ts';
 
 const SWEEP_EVERY_MS = 1_000;
+const HEAL_EVERY_MS = 5_000;
+
+const after = (delayMs: number, work: () => void): (() => void) => {
+  const timer = setTimeout(work, delayMs);
+  return () => clearTimeout(timer);
+};
 
 /** The worker that executes runs, the starter that starts them and the sweeper that heals what was left behind. */
 export const openDispatch = (
@@ -23,7 +35,13 @@ export const openDispatch = (
     log,
     policies,
     buildEvent,
-  }: { readonly log: Log; readonly policies: Policies; readonly buildEvent: BuildEvent },
+    useMode,
+  }: {
+    readonly log: Log;
+    readonly policies: Policies;
+    readonly buildEvent: BuildEvent;
+    readonly useMode: UseMode;
+  },
   closers: Closers,
 ): { readonly temporal: Temporal; readonly starter: Starter } => {
   const logger = (component: string) => root.child({ component });
@@ -39,10 +57,28 @@ export const openDispatch = (
     logger: logger('attempts'),
     sleep: (delayMs, signal) => delay(delayMs, undefined, { signal }),
   });
+  const drains = createDrains({
+    log,
+    poker: { poke: (target) => temporal.starter.poke(target) },
+    clock,
+    logger: logger('drains'),
+    after,
+  });
+  const work = createDrainWork({
+    log,
+    claims: createClaims({ log, clock }),
+    drains,
+    attempts,
+    policies,
+    buildEvent,
+    clock,
+    logger: logger('drains'),
+    packMax: config.dispatchPackMax,
+  });
   const temporal = openTemporal({
     address: config.temporal.address ?? `127.0.0.1:${config.temporal.port}`,
     namespace: config.temporal.namespace,
-    activities: createAttemptActivities(attempts),
+    activities: { ...createAttemptActivities(attempts), ...createDrainActivities(work) },
     cacheDir: pathsOf(config.dataDir).temporal,
     clock,
     logger: logger('temporal'),
@@ -56,20 +92,26 @@ export const openDispatch = (
     buildEvent,
     clock,
     logger: logger('starter'),
-    after: (delayMs, work) => {
-      const timer = setTimeout(work, delayMs);
-      return () => clearTimeout(timer);
-    },
+    after,
   });
   log.onCommit(starter.committed);
   closers.add(() => starter.stop());
   // What an earlier process left pending; it waits in the lanes until Temporal is there.
   starter.catchUp();
 
+  log.onCommit(drains.committed);
+  useMode(createModeOf({ starter, drains, packMax: config.dispatchPackMax }));
+  // Before the worker stops: drains claim no more then, and end what they have open.
+  closers.add(() => drains.stop());
+  drains.start();
+  const healer = startTicker('the healing of drains', HEAL_EVERY_MS, drains.heal, logger('drains'));
+  closers.add(() => healer.stop());
+
   const sweeper = createSweeper({
     log,
     workflows: temporal.starter,
     starter,
+    drains,
     buildEvent,
     clock,
     logger: logger('sweeper'),

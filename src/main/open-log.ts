@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { HOOK_TABLE } from '../../hooks/registry/row.ts';
 import { loadTargets as loadHookTargets } from '../../hooks/registry/target.ts';
 import { createBus, type Bus } from '../bus/bus.ts';
+import type { ModeOf } from '../dispatch/mode.ts';
 import { createTargetReactor, type TargetReactor } from '../dispatch/reactor.ts';
 import { ATTEMPT_TABLE, DEFINITION_TABLE, RUN_TABLE } from '../dispatch/run.ts';
 import { catalogue } from '../events/catalogue.ts';
@@ -21,11 +22,19 @@ const TABLES = [RUN_TABLE, ATTEMPT_TABLE, DEFINITION_TABLE, HOOK_TABLE, WEBHOOK_
 /** Three leases long: a writer that is gone is not taken for one that lives. ms */
 const LEASE_PATIENCE_MS = 30_000;
 
+/** Says how new runs get to their workflow, from now on; before, each has one of its own. */
+export type UseMode = (modeOf: ModeOf) => void;
+
 /** The log on its store, with every registered target known to the matcher before the first append. */
 export const openLog = async (
   { config, logger, onFatal }: Pick<CrucibleDeps, 'config' | 'logger' | 'onFatal'>,
   closers: Closers,
-): Promise<{ readonly log: Log; readonly bus: Bus; readonly targets: TargetReactor['targets'] }> => {
+): Promise<{
+  readonly log: Log;
+  readonly bus: Bus;
+  readonly targets: TargetReactor['targets'];
+  readonly useMode: UseMode;
+}> => {
   const store = await openSurrealStore({
     ...config.surreal,
     tables: TABLES,
@@ -33,7 +42,8 @@ export const openLog = async (
     logger: logger.child({ component: 'store' }),
   });
   closers.add(() => store.close());
-  const reactor = createTargetReactor({ clock, newId });
+  let modeOf: ModeOf = () => 'direct';
+  const reactor = createTargetReactor({ clock, newId, modeOf: (...asked) => modeOf(...asked) });
   const logLogger = logger.child({ component: 'log' });
   const log = await awaitLease(
     () => createLog({ store, reactor, clock, logger: logLogger, upcast: catalogue.upcast, onFatal }),
@@ -47,5 +57,12 @@ export const openLog = async (
   const bus = createBus();
   log.onCommit(({ events }) => bus.publish(events));
   closers.add(() => bus.close());
-  return { log, bus, targets: reactor.targets };
+  return {
+    log,
+    bus,
+    targets: reactor.targets,
+    useMode: (decided) => {
+      modeOf = decided;
+    },
+  };
 };

@@ -30,6 +30,13 @@ export const runAttributes = (run: Run): TypedSearchAttributes =>
     { key: keys.lastPosition, value: run.event_position },
   ]);
 
+/** What the drain of a target can be found by; the runs that it has worked it adds itself. */
+export const drainAttributes = (target: string): TypedSearchAttributes =>
+  new TypedSearchAttributes([
+    { key: keys.kind, value: 'drain' },
+    { key: keys.target, value: target },
+  ]);
+
 /** `temporal.api.enums.v1.IndexedValueType` */
 const ENCODED_TYPES = { KEYWORD: 2, INT: 3, KEYWORD_LIST: 7 } as const;
 

@@ -1,14 +1,15 @@
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import type { WorkflowHandle } from '@temporalio/client';
-import type { WorkflowStarter } from '../dispatch/workflow-starter.ts';
+import type { DrainPoker, WorkflowStarter } from '../dispatch/workflow-starter.ts';
+import { drainWorkflowId } from '../dispatch/claim-key.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { CrucibleError } from '../kernel/errors.ts';
-import { TASK_QUEUE } from '../../workflows/protocol.ts';
-import type { RunInput } from '../../workflows/protocol.ts';
+import { POKE_SIGNAL, TASK_QUEUE } from '../../workflows/protocol.ts';
+import type { DrainInput, RunInput } from '../../workflows/protocol.ts';
 import type { TemporalConnection } from './connection.ts';
 import { temporalUnavailable } from './failures.ts';
 import type { LocalBudget } from './local-budget.ts';
-import { runAttributes } from './search-attributes.ts';
+import { drainAttributes, runAttributes } from './search-attributes.ts';
 import { detailsOf, runInput, summaryOf, workflowTypeOf } from './start-options.ts';
 
 export interface StarterOptions {
@@ -36,7 +37,7 @@ const LOST_AFTER_MS = 60_000;
 export const createWorkflowStarter = (
   connection: TemporalConnection,
   options: StarterOptions,
-): WorkflowStarter => {
+): WorkflowStarter & DrainPoker => {
   const { client, native, address } = connection;
   const timeoutMs = options.timeoutMs ?? 5_000;
   // Not by a gRPC deadline: the SDK tries again within each call, and a deadline bounds only one try.
@@ -74,6 +75,27 @@ export const createWorkflowStarter = (
           return { temporalRunId: await runIdOf(client.workflow.getHandle(workflowId)), started: false };
         }
         throw temporalUnavailable(`The workflow ${workflowId} could not be started`, address, error);
+      }
+    },
+
+    async poke(target) {
+      const workflowId = drainWorkflowId(target);
+      const input: DrainInput = { target, worked: 0 };
+      try {
+        await bounded(() =>
+          client.workflow.signalWithStart('drain', {
+            workflowId,
+            taskQueue: options.taskQueue ?? TASK_QUEUE,
+            args: [input],
+            signal: POKE_SIGNAL,
+            signalArgs: [],
+            workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT_MS,
+            typedSearchAttributes: drainAttributes(target),
+            staticSummary: `drains ${target}`.slice(0, 120),
+          }),
+        );
+      } catch (error) {
+        throw temporalUnavailable(`The workflow ${workflowId} could not be poked`, address, error);
       }
     },
 

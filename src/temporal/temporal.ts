@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { WorkflowStarter } from '../dispatch/workflow-starter.ts';
+import type { DrainPoker, WorkflowStarter } from '../dispatch/workflow-starter.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { CrucibleError, isCrucibleError, messageOf } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
-import type { AttemptActivities } from '../../workflows/protocol.ts';
+import type { Activities } from '../../workflows/protocol.ts';
 import { workflowBundle } from './bundle.ts';
 import { connectTemporal } from './connection.ts';
 import type { TemporalAddress, TemporalConnection } from './connection.ts';
@@ -23,7 +23,7 @@ import type { RunningWorker, WorkerSlots } from './worker.ts';
  */
 
 export interface TemporalOptions extends TemporalAddress {
-  readonly activities: AttemptActivities;
+  readonly activities: Activities;
   /** For the workflow bundle; e.g. `<data>/temporal`. */
   readonly cacheDir: string;
   readonly clock: Clock;
@@ -36,7 +36,7 @@ export interface TemporalOptions extends TemporalAddress {
 
 export interface Temporal {
   /** Throws `temporal_unavailable` while not connected. */
-  readonly starter: WorkflowStarter;
+  readonly starter: WorkflowStarter & DrainPoker;
   readonly state: () => 'connecting' | 'working' | 'waiting' | 'closed';
   /** Why it does not work, or why the last call failed: for readiness and doctor; undefined while all is well. */
   readonly problem: () => string | undefined;
@@ -60,7 +60,7 @@ export const openTemporal = (options: TemporalOptions): Temporal => {
   firstWork.promise.catch(() => undefined);
   let state: ReturnType<Temporal['state']> = 'connecting';
   let problem: string | undefined;
-  let current: WorkflowStarter | undefined;
+  let current: (WorkflowStarter & DrainPoker) | undefined;
 
   const work = async (): Promise<void> => {
     const connection = await connectTemporal(options);
@@ -85,7 +85,10 @@ export const openTemporal = (options: TemporalOptions): Temporal => {
     }
   };
 
-  const starterOn = (connection: TemporalConnection, localBudget: LocalBudget): WorkflowStarter =>
+  const starterOn = (
+    connection: TemporalConnection,
+    localBudget: LocalBudget,
+  ): WorkflowStarter & DrainPoker =>
     createWorkflowStarter(connection, {
       clock: options.clock,
       localBudget,
@@ -113,7 +116,7 @@ export const openTemporal = (options: TemporalOptions): Temporal => {
 
   const wasWorking = (): boolean => state === 'working';
 
-  const connected = (): WorkflowStarter => {
+  const connected = (): WorkflowStarter & DrainPoker => {
     if (current !== undefined) return current;
     throw new CrucibleError(
       'temporal_unavailable',
@@ -126,7 +129,7 @@ export const openTemporal = (options: TemporalOptions): Temporal => {
   };
 
   /** A connection that breaks heals itself, without a word: what the calls say is how we know. */
-  const noted = async <T>(call: (starter: WorkflowStarter) => Promise<T>): Promise<T> => {
+  const noted = async <T>(call: (starter: WorkflowStarter & DrainPoker) => Promise<T>): Promise<T> => {
     const starter = connected();
     try {
       const answer = await call(starter);
@@ -142,6 +145,7 @@ export const openTemporal = (options: TemporalOptions): Temporal => {
   return {
     starter: {
       start: (run, policy) => noted((starter) => starter.start(run, policy)),
+      poke: (target) => noted((starter) => starter.poke(target)),
       describe: (workflowId) => noted((starter) => starter.describe(workflowId)),
     },
     state: () => state,

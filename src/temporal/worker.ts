@@ -2,7 +2,7 @@ import { Worker } from '@temporalio/worker';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import type { Logger } from '../kernel/logger.ts';
 import { TASK_QUEUE } from '../../workflows/protocol.ts';
-import type { AttemptActivities } from '../../workflows/protocol.ts';
+import type { Activities } from '../../workflows/protocol.ts';
 import type { WorkflowBundle } from './bundle.ts';
 import type { TemporalConnection } from './connection.ts';
 import { temporalUnavailable } from './failures.ts';
@@ -23,7 +23,7 @@ const CACHED_WORKFLOWS = 500;
 
 export interface WorkerOptions {
   readonly connection: TemporalConnection;
-  readonly activities: AttemptActivities;
+  readonly activities: Activities;
   readonly bundle: WorkflowBundle;
   readonly taskQueue?: string;
   readonly slots?: WorkerSlots;

@@ -161,7 +161,10 @@ export function createDeliveryExecutor(deps: DeliveryDeps): Executor {
 
     policy(definition) {
       const rules = readDefinition(definition);
-      return policyOf(rules.retry, rules.timeoutMs, latency.isFast(rules.id));
+      return {
+        ...policyOf(rules.retry, rules.timeoutMs, latency.isFast(rules.id)),
+        maxInFlight: rules.maxInFlight,
+      };
     },
   };
 }

@@ -1,0 +1,240 @@
+import type { Clock } from '../kernel/clock.ts';
+import { CrucibleError, isCrucibleError } from '../kernel/errors.ts';
+import type { Logger } from '../kernel/logger.ts';
+import type { Log } from '../log/log.ts';
+import type { AttemptAnswer, AttemptAsk } from './attempts.ts';
+import type { Claimer, Claims } from './claim.ts';
+import type { Drains } from './drains.ts';
+import type { AttemptPolicy } from './outcome.ts';
+import type { Policies } from './policies.ts';
+import type { Run } from './run.ts';
+import { createSettle } from './settle.ts';
+import type { BuildEvent } from './terminal-event.ts';
+
+export interface DrainAsk {
+  readonly target: string;
+  /** Counts the activities of one execution of the drain's workflow, from 1. */
+  readonly sequence: number;
+  readonly temporalRunId: string;
+  /** Aborts on cancel and shutdown. */
+  readonly signal: AbortSignal;
+}
+
+export interface DrainAnswer {
+  /** `again`: there may be more to claim; `due`: nothing before `delay_ms`; `asleep`: nothing. */
+  readonly next: 'again' | 'due' | 'asleep';
+  readonly delay_ms: number;
+  /** The runs that were worked, in the order in which they began. */
+  readonly run_ids: readonly string[];
+}
+
+export interface DrainWorkDeps {
+  readonly log: Log;
+  readonly claims: Claims;
+  readonly drains: Drains;
+  readonly attempts: (ask: AttemptAsk) => Promise<AttemptAnswer>;
+  readonly policies: Policies;
+  readonly buildEvent: BuildEvent;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Runs of one activity, which is what its result in the history may hold. */
+  readonly packMax: number;
+  /** How long one activity claims, ms. Default 30 s. */
+  readonly claimForMs?: number;
+}
+
+const CLAIM_FOR_MS = 30_000;
+const DEFAULT_IN_FLIGHT = 16;
+/** An attempt that takes longer than this does not keep the other slots empty at the end of an activity. ms */
+const SLOW_MS = 1_000;
+
+/**
+ * Works the line of one target: claims, keeps its slots full, records each run as it ends, claims as it goes.
+ *
+ * Guarantees: a run is executed by one claimer at a time, and what is recorded is not executed again, whichever execution
+ * of the activity claimed it: it begins with what earlier ones have left unfinished. Runs begin in the order of the line.
+ *
+ * States: taking over → working (claims, slots not empty) → finishing (claims no more: time is up, the pack is full, the
+ * process stops, or the ledger failed) → over; working → asleep, when the line is empty and the last run has ended.
+ */
+export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promise<DrainAnswer>) => {
+  const { claims, drains, clock, policies } = deps;
+  const settle = createSettle(deps);
+  const claimForMs = deps.claimForMs ?? CLAIM_FOR_MS;
+
+  const work = async (ask: DrainAsk, bell: Bell): Promise<DrainAnswer> => {
+    const claimer: Claimer = {
+      target: ask.target,
+      temporalRunId: ask.temporalRunId,
+      token: `${ask.temporalRunId}.${ask.sequence}`,
+    };
+    const startedAt = clock.now();
+    const worked: string[] = [];
+    const open = new Map<string, number>();
+    let ready: Run[] = [...(await claims.takeOver(claimer))];
+    let claiming = false;
+    let failure: unknown;
+    let slots = DEFAULT_IN_FLIGHT;
+    /** The line was empty when `mark` was taken. */
+    let empty: { readonly mark: number; readonly nextAt: number | null } | undefined;
+
+    const stopping = (): boolean => failure !== undefined || ask.signal.aborted || drains.stopped;
+    const hasSlow = (): boolean => {
+      const before = clock.now() - SLOW_MS;
+      for (const since of open.values()) if (since <= before) return true;
+      return false;
+    };
+    const mayClaim = (): boolean =>
+      !stopping() &&
+      worked.length + ready.length < deps.packMax &&
+      (clock.now() - startedAt < claimForMs || hasSlow());
+
+    const failed = (error: unknown): void => {
+      failure ??= error;
+    };
+
+    const claimMore = async (): Promise<void> => {
+      const mark = drains.mark(ask.target);
+      const room = Math.min(slots, deps.packMax - worked.length - ready.length);
+      const { runs, nextAt } = await claims.claim(claimer, room);
+      if (runs.length === 0) empty = { mark, nextAt };
+      const last = runs.at(-1);
+      if (last !== undefined) slots = (await inFlightOf(last)) ?? slots;
+      ready.push(...runs);
+    };
+
+    const inFlightOf = async (run: Run): Promise<number | undefined> => {
+      try {
+        return Math.max(1, (await policies.of(run)).maxInFlight ?? DEFAULT_IN_FLIGHT);
+      } catch (error) {
+        if (isOfThisRun(error)) return undefined;
+        throw error;
+      }
+    };
+
+    const runOne = async (run: Run): Promise<void> => {
+      try {
+        const policy = await policies.of(run);
+        const dueAt = firstDueAt(run, policy);
+        if (dueAt > clock.now()) {
+          await claims.giveBack(run, claimer, dueAt);
+          return;
+        }
+        worked.push(run.id);
+        await deps.attempts({
+          run_id: run.id,
+          generation: run.generation,
+          attempt: run.attempts + 1,
+          temporalRunId: ask.temporalRunId,
+          claimToken: claimer.token,
+          signal: ask.signal,
+        });
+      } catch (error) {
+        if (!isOfThisRun(error)) throw error;
+        await endBadly(run, error);
+      }
+    };
+
+    /** What is wrong with one run must not keep the others from running. */
+    const endBadly = async (run: Run, cause: CrucibleError): Promise<void> => {
+      deps.logger.error({ run: run.id, err: cause.message }, 'a run can never be executed; it fails');
+      try {
+        await settle(run, { reason: 'not_startable', error: cause.message });
+      } catch (error) {
+        // It has moved on meanwhile.
+        if (!isCrucibleError(error, 'conflict')) throw error;
+      }
+    };
+
+    if (ready[0] !== undefined) slots = (await inFlightOf(ready[0])) ?? slots;
+    for (;;) {
+      while (ready.length > 0 && open.size < slots && !stopping()) {
+        const run = ready.shift();
+        if (run === undefined) break;
+        open.set(run.id, clock.now());
+        void runOne(run)
+          .catch(failed)
+          .finally(() => {
+            open.delete(run.id);
+            bell.ring();
+          });
+      }
+      if (empty !== undefined && empty.mark !== drains.mark(ask.target)) empty = undefined;
+      const dueNow = empty?.nextAt !== null && empty !== undefined && empty.nextAt <= clock.now();
+      if (!claiming && (empty === undefined || dueNow) && ready.length <= slots / 2 && mayClaim()) {
+        claiming = true;
+        empty = undefined;
+        void claimMore()
+          .catch(failed)
+          .finally(() => {
+            claiming = false;
+            bell.ring();
+          });
+      }
+      if (open.size === 0 && !claiming) {
+        if (failure !== undefined) throw failure;
+        if (stopping()) throw shuttingDown();
+        if (ready.length === 0) {
+          if (empty !== undefined && drains.sleep(ask.target, empty.mark, empty.nextAt)) {
+            return empty.nextAt === null
+              ? { next: 'asleep', delay_ms: 0, run_ids: worked }
+              : { next: 'due', delay_ms: Math.max(0, empty.nextAt - clock.now()), run_ids: worked };
+          }
+          if (!mayClaim()) return { next: 'again', delay_ms: 0, run_ids: worked };
+        }
+        empty = undefined;
+        continue;
+      }
+      await bell.rung();
+    }
+  };
+
+  return async (ask) => {
+    const bell = createBell();
+    if (!drains.begin(ask.target, bell.ring)) throw shuttingDown();
+    ask.signal.addEventListener('abort', bell.ring, { once: true });
+    try {
+      return await work(ask, bell);
+    } finally {
+      ask.signal.removeEventListener('abort', bell.ring);
+      drains.end(ask.target, bell.ring);
+    }
+  };
+};
+
+/** Rung by whatever moves; rings that nobody waits for are remembered as one. */
+interface Bell {
+  readonly ring: () => void;
+  readonly rung: () => Promise<void>;
+}
+
+const createBell = (): Bell => {
+  let pending = false;
+  let wake: (() => void) | undefined;
+  return {
+    ring: () => {
+      pending = true;
+      wake?.();
+    },
+    rung: async () => {
+      if (!pending) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        wake = undefined;
+      }
+      pending = false;
+    },
+  };
+};
+
+/** A first attempt may come after a delay; 0: at once. Pure. */
+const firstDueAt = (run: Run, { schedule }: AttemptPolicy): number =>
+  run.attempts > 0 || schedule.kind !== 'table' ? 0 : run.created_at + (schedule.delaysMs[0] ?? 0);
+
+/** Its event or its definition is gone or cannot be read: the next try would say the same. */
+const isOfThisRun = (error: unknown): error is CrucibleError =>
+  isCrucibleError(error, 'not_found') || isCrucibleError(error, 'internal');
+
+/** The activity fails, and Temporal gives it to the next worker, which takes over what is unfinished. */
+const shuttingDown = (): CrucibleError => new CrucibleError('overloaded', 'the worker is shutting down');
