@@ -165,6 +165,7 @@ export const backlogProduct = async (
   });
 
   return {
+    log,
     sent: sink.count,
     /**
      * Publishes `events` events in one go, and waits until each has led to its run's end.

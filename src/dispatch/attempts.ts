@@ -26,6 +26,8 @@ export interface AttemptAsk {
   readonly claimToken?: string;
   /** Aborts on cancel and shutdown. */
   readonly signal: AbortSignal;
+  /** Called when the action is over and its record is still to be written. */
+  readonly onExecuted?: () => void;
 }
 
 export type AttemptAnswer =
@@ -124,6 +126,7 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
       throw new CrucibleError('not_found', `event ${run.event_id} of ${run.id} is gone`);
     const startedAt = clock.now();
     const [answered, decision] = await execute(run, event, ask);
+    ask.onExecuted?.();
     const outcome = storableOutcome(answered);
     const now = clock.now();
     const durationMs = Math.max(0, now - startedAt);
@@ -203,8 +206,7 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
 
 /** A drained run that is due again stands in the line of its drain; one that has ended stands nowhere. */
 const waitingFor = (run: Run, dueAt: number | null): JsonObject => ({
-  sweep_at: null,
-  ...(dueAt !== null && { claim: dueClaim(dueAt, run.id), claim_token: null }),
+  ...(dueAt === null ? { claim: null } : { claim: dueClaim(dueAt, run.id), claim_token: null }),
 });
 
 /** What the ledger already says to this ask; undefined: the attempt is still to be made. Pure. */

@@ -2,9 +2,8 @@ import type { Clock } from '../kernel/clock.ts';
 import { isCrucibleError } from '../kernel/errors.ts';
 import type { Log } from '../log/log.ts';
 import type { Mutation } from '../log/records.ts';
-import { claimableAt, drainWorkflowId, dueClaim, DUE_FROM } from './claim-key.ts';
+import { CLAIMED_TO, claimableAt, claimedClaim, drainWorkflowId, dueClaim, DUE_FROM } from './claim-key.ts';
 import { takeInOrder, type ClaimPolicy, type Verdict } from './claim-policy.ts';
-import { SWEEP_AFTER_MS } from './new-run.ts';
 import { runFrom } from './rows.ts';
 import { RUN_TABLE, type Run } from './run.ts';
 
@@ -28,6 +27,8 @@ export interface Claims {
   takeOver(claimer: Claimer): Promise<readonly Run[]>;
   /** At most `room` runs. */
   claim(claimer: Claimer, room: number): Promise<Claimed>;
+  /** Its attempt takes its time: its row says so. */
+  markRunning(run: Run, claimer: Claimer, startedAtMs: number): Promise<void>;
   /** Puts a claimed run back in line, for later. */
   giveBack(run: Run, claimer: Claimer, dueAtMs: number): Promise<void>;
 }
@@ -63,7 +64,7 @@ export const createClaims = (deps: {
       table: RUN_TABLE.name,
       index: 'run_claim',
       equals: [target],
-      ...(after !== undefined && { after }),
+      after: after ?? CLAIMED_TO,
       limit: Math.min(limit, PAGE),
     });
     return rows.map(runFrom);
@@ -92,18 +93,15 @@ export const createClaims = (deps: {
     };
   };
 
-  const claimedSet = (run: Run, { target, token, temporalRunId }: Claimer) =>
-    ({
-      state: 'running',
-      reason: null,
-      workflow_id: drainWorkflowId(target),
-      temporal_run_id: temporalRunId,
-      claim_token: token,
-      claim: null,
-      due_at: null,
-      started_at: run.started_at ?? clock.now(),
-      sweep_at: clock.now() + SWEEP_AFTER_MS,
-    }) as const;
+  const claimedSet = (run: Run, { target, token, temporalRunId }: Claimer) => ({
+    workflow_id: drainWorkflowId(target),
+    temporal_run_id: temporalRunId,
+    claim_token: token,
+    claim: claimedClaim(run.order),
+    due_at: null,
+    // What it was held for is over.
+    ...(run.state === 'held' && ({ state: 'pending', reason: null } as const)),
+  });
 
   const stillInLine = (run: Run) => ({
     generation: run.generation,
@@ -136,14 +134,6 @@ export const createClaims = (deps: {
     }
   };
 
-  const current = async (runs: readonly Run[]): Promise<readonly Run[]> =>
-    (
-      await log.records.getMany(
-        RUN_TABLE.name,
-        runs.map(({ id }) => id),
-      )
-    ).map(runFrom);
-
   const tryClaim = async (claimer: Claimer, room: number): Promise<Claimed | undefined> => {
     const { now: candidates, nextAt } = await candidatesOf(claimer.target, Math.min(room, MAX_ROWS));
     const verdicts = policy({ candidates, room, nowMs: clock.now() });
@@ -168,37 +158,27 @@ export const createClaims = (deps: {
   return {
     takeOver: async (claimer) => {
       const mine: Run[] = [];
-      let after: number | undefined;
+      let after: string | undefined;
       for (;;) {
         const rows = await log.records.byIndex({
           table: RUN_TABLE.name,
-          index: 'run_target_state',
-          equals: [claimer.target, 'running'],
+          index: 'run_claim',
+          equals: [claimer.target],
           ...(after !== undefined && { after }),
+          upTo: CLAIMED_TO,
           limit: PAGE,
         });
         for (const run of rows.map(runFrom)) {
-          after = run.newest;
-          if (run.claim_token === null) continue;
-          const moved =
+          after = run.claim ?? undefined;
+          const set = { claim_token: claimer.token, temporal_run_id: claimer.temporalRunId };
+          const when = { generation: run.generation, claim: run.claim ?? null, claim_token: run.claim_token };
+          const held =
             run.claim_token === claimer.token ||
-            (await write([
-              {
-                op: 'patch',
-                table: RUN_TABLE.name,
-                id: run.id,
-                when: { generation: run.generation, state: 'running', claim_token: run.claim_token },
-                set: { claim_token: claimer.token, temporal_run_id: claimer.temporalRunId },
-              },
-            ]));
-          if (moved) mine.push(run);
+            (await write([{ op: 'patch', table: RUN_TABLE.name, id: run.id, when, set }]));
+          if (held) mine.push({ ...run, ...set });
         }
-        if (rows.length < PAGE) break;
+        if (rows.length < PAGE) return mine;
       }
-      const runs = await current(mine);
-      return runs
-        .filter((run) => run.state === 'running' && run.claim_token === claimer.token)
-        .toSorted((a, b) => (a.order < b.order ? -1 : 1));
     },
 
     claim: async (claimer, room) => {
@@ -210,19 +190,30 @@ export const createClaims = (deps: {
       return { runs: [], nextAt: clock.now() + 100 };
     },
 
+    markRunning: async (run, { token }, startedAtMs) => {
+      // It has ended or moved on meanwhile, if this is refused.
+      await write([
+        {
+          op: 'patch',
+          table: RUN_TABLE.name,
+          id: run.id,
+          when: { generation: run.generation, state: ['pending', 'retrying'], claim_token: token },
+          set: { state: 'running', started_at: run.started_at ?? startedAtMs },
+        },
+      ]);
+    },
+
     giveBack: async (run, claimer, dueAtMs) => {
       await write([
         {
           op: 'patch',
           table: RUN_TABLE.name,
           id: run.id,
-          when: { generation: run.generation, state: 'running', claim_token: claimer.token },
+          when: { generation: run.generation, claim_token: claimer.token },
           set: {
-            state: 'pending',
             claim_token: null,
             due_at: dueAtMs,
             claim: dueClaim(dueAtMs, run.id),
-            sweep_at: null,
           },
         },
       ]);

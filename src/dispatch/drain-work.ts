@@ -39,12 +39,22 @@ export interface DrainWorkDeps {
   readonly logger: Logger;
   /** Runs of one activity, which is what its result in the history may hold. */
   readonly packMax: number;
+  /** Calls `work` every `everyMs`; returns what ends it. */
+  readonly every: (everyMs: number, work: () => void) => () => void;
   /** How long one activity claims, ms. Default 30 s. */
   readonly claimForMs?: number;
 }
 
 const CLAIM_FOR_MS = 30_000;
 const DEFAULT_IN_FLIGHT = 16;
+/** How long an attempt may go before its row says `running`. */
+const MARK_AFTER_MS = 100;
+/** Actions that have ended and wait for their commit: the more of them share one, the cheaper each is. */
+const MAX_UNRECORDED = 128;
+
+/** Runs that are claimed ahead. Few slots mean slow actions, which gain nothing by it. */
+const aheadOf = (slots: number): number => (slots < 16 ? slots : Math.max(slots * 2, 128));
+
 /** An attempt that takes longer than this does not keep the other slots empty at the end of an activity. ms */
 const SLOW_MS = 1_000;
 
@@ -70,7 +80,11 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
     };
     const startedAt = clock.now();
     const worked: string[] = [];
-    const open = new Map<string, number>();
+    /** Begun and not over, with the time of its begin. */
+    const open = new Map<string, { readonly run: Run; readonly since: number }>();
+    /** Of these, the ones whose action holds a slot: the record of another does not keep the next action waiting. */
+    const busy = new Set<string>();
+    const marked = new Set<string>();
     let ready: Run[] = [...(await claims.takeOver(claimer))];
     let claiming = false;
     let failure: unknown;
@@ -81,7 +95,7 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
     const stopping = (): boolean => failure !== undefined || ask.signal.aborted || drains.stopped;
     const hasSlow = (): boolean => {
       const before = clock.now() - SLOW_MS;
-      for (const since of open.values()) if (since <= before) return true;
+      for (const { since } of open.values()) if (since <= before) return true;
       return false;
     };
     const mayClaim = (): boolean =>
@@ -95,7 +109,7 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
 
     const claimMore = async (): Promise<void> => {
       const mark = drains.mark(ask.target);
-      const room = Math.min(slots, deps.packMax - worked.length - ready.length);
+      const room = Math.min(aheadOf(slots), deps.packMax - worked.length - ready.length);
       const { runs, nextAt } = await claims.claim(claimer, room);
       if (runs.length === 0) empty = { mark, nextAt };
       const last = runs.at(-1);
@@ -112,7 +126,7 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
       }
     };
 
-    const runOne = async (run: Run): Promise<void> => {
+    const runOne = async (run: Run, freeSlot: () => void): Promise<void> => {
       try {
         const policy = await policies.of(run);
         const dueAt = firstDueAt(run, policy);
@@ -128,11 +142,23 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
           temporalRunId: ask.temporalRunId,
           claimToken: claimer.token,
           signal: ask.signal,
+          onExecuted: freeSlot,
         });
       } catch (error) {
         if (!isOfThisRun(error)) throw error;
         await endBadly(run, error);
       }
+    };
+
+    /** Only what takes its time is written as running: the others go to their end in one write. */
+    const markSlow = async (): Promise<void> => {
+      const nowMs = clock.now();
+      const slow = [...busy].flatMap((id) => {
+        const known = open.get(id);
+        return known === undefined || marked.has(id) || nowMs - known.since < MARK_AFTER_MS ? [] : [known];
+      });
+      for (const { run } of slow) marked.add(run.id);
+      await Promise.all(slow.map(({ run, since }) => claims.markRunning(run, claimer, since).catch(failed)));
     };
 
     /** What is wrong with one run must not keep the others from running. */
@@ -148,20 +174,25 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
 
     if (ready[0] !== undefined) slots = (await inFlightOf(ready[0])) ?? slots;
     for (;;) {
-      while (ready.length > 0 && open.size < slots && !stopping()) {
+      while (ready.length > 0 && busy.size < slots && open.size < slots + MAX_UNRECORDED && !stopping()) {
         const run = ready.shift();
         if (run === undefined) break;
-        open.set(run.id, clock.now());
-        void runOne(run)
+        open.set(run.id, { run, since: clock.now() });
+        busy.add(run.id);
+        const freeSlot = (): void => {
+          if (busy.delete(run.id)) bell.ring();
+        };
+        void runOne(run, freeSlot)
           .catch(failed)
           .finally(() => {
             open.delete(run.id);
+            busy.delete(run.id);
             bell.ring();
           });
       }
       if (empty !== undefined && empty.mark !== drains.mark(ask.target)) empty = undefined;
       const dueNow = empty?.nextAt !== null && empty !== undefined && empty.nextAt <= clock.now();
-      if (!claiming && (empty === undefined || dueNow) && ready.length <= slots / 2 && mayClaim()) {
+      if (!claiming && (empty === undefined || dueNow) && ready.length <= aheadOf(slots) / 2 && mayClaim()) {
         claiming = true;
         empty = undefined;
         void claimMore()
@@ -186,6 +217,7 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
         continue;
       }
       await bell.rung();
+      void markSlow();
     }
   };
 
@@ -193,9 +225,12 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
     const bell = createBell();
     if (!drains.begin(ask.target, bell.ring)) throw shuttingDown();
     ask.signal.addEventListener('abort', bell.ring, { once: true });
+    // Slow attempts ring no bell: they are looked at all the same.
+    const cancelTicks = deps.every(MARK_AFTER_MS, bell.ring);
     try {
       return await work(ask, bell);
     } finally {
+      cancelTicks();
       ask.signal.removeEventListener('abort', bell.ring);
       drains.end(ask.target, bell.ring);
     }

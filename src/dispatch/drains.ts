@@ -2,7 +2,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { messageOf } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Committed, Log } from '../log/log.ts';
-import { claimableAt } from './claim-key.ts';
+import { claimableAt, isClaimed } from './claim-key.ts';
 import { runFrom } from './rows.ts';
 import { RUN_TABLE } from './run.ts';
 import type { DrainPoker } from './workflow-starter.ts';
@@ -56,10 +56,8 @@ export interface Drains {
   readonly stopped: boolean;
   /** Pokes the drain of every target in whose line something stands: at start-up. Tries until it could be read. */
   start(): void;
-  /** Pokes the drains of targets in whose line something can be claimed, and which have shown no sign of life for a while. */
+  /** Pokes the drains of targets in whose line something stands that can be worked now, and which have shown no sign of life for a while. */
   heal(): Promise<void>;
-  /** Pokes this one, unless it has shown a sign of life lately: the sweeper has found a run of it that does not move. */
-  wakeIfSilent(target: string): void;
   stop(): Promise<void>;
 }
 
@@ -196,7 +194,7 @@ export const createDrains = (deps: {
       for (const { table, row } of [...reactions, ...changed]) {
         if (table !== RUN_TABLE.name) continue;
         const { target, claim } = runFrom(row);
-        if (claim !== null && claim !== undefined) join(target, claimableAt(claim));
+        if (claim !== null && claim !== undefined && !isClaimed(claim)) join(target, claimableAt(claim));
       }
     },
     hasBacklog: (target) => !started || entries.get(target)?.state === 'awake',
@@ -241,7 +239,6 @@ export const createDrains = (deps: {
         if (at <= now) wakeIfSilent(target);
       });
     },
-    wakeIfSilent,
     stop: async () => {
       stopped = true;
       cancelPause?.();

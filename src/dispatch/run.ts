@@ -52,7 +52,7 @@ export type Run = {
   readonly workflow_id: string | null;
   readonly temporal_run_id: string | null;
   readonly claim_token: string | null;
-  /** Where it stands in the line of its target's drain (`claim-key.ts`); null or absent: the drain may not claim it. */
+  /** Where it stands in the line of its target's drain (`claim-key.ts`); null or absent: it is none of the drain's, or has ended. */
   readonly claim?: string | null;
   /** When the next attempt is due. */
   readonly due_at: number | null;

@@ -41,6 +41,7 @@ export const createSettle =
             finished_at: deps.clock.now(),
             due_at: null,
             sweep_at: null,
+            claim: null,
           },
         },
       ],

@@ -3,8 +3,6 @@ import { isCrucibleError, messageOf } from '../kernel/errors.ts';
 import type { JsonObject } from '../kernel/json.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Log } from '../log/log.ts';
-import { isDrained } from './claim-key.ts';
-import type { Drains } from './drains.ts';
 import { SWEEP_AFTER_MS } from './new-run.ts';
 import { RUN_TABLE, type Run } from './run.ts';
 import { createSettle } from './settle.ts';
@@ -38,8 +36,6 @@ export interface SweeperDeps {
   readonly workflows: WorkflowStarter;
   /** Where runs to be started go. */
   readonly starter: Pick<Starter, 'enqueue' | 'waits' | 'blocked'>;
-  /** Without them no run is one of a drain. */
-  readonly drains?: Pick<Drains, 'wakeIfSilent'>;
   readonly buildEvent: BuildEvent;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -72,12 +68,6 @@ export const createSweeper = (deps: SweeperDeps): Sweeper => {
   };
 
   const look = async (run: Run, crowded: boolean): Promise<void> => {
-    if (isDrained(run)) {
-      // Its drain takes it over, or is still working it.
-      deps.drains?.wakeIfSilent(run.target);
-      await lookAgainLater(run);
-      return;
-    }
     if (starter.waits(run)) {
       // It is started in its turn. Only where a page shows nothing else must it make room for the others.
       if (crowded) await lookAgainLater(run);

@@ -74,6 +74,10 @@ export const openDispatch = (
     clock,
     logger: logger('drains'),
     packMax: config.dispatchPackMax,
+    every: (everyMs, beat) => {
+      const timer = setInterval(beat, everyMs);
+      return () => clearInterval(timer);
+    },
   });
   const temporal = openTemporal({
     address: config.temporal.address ?? `127.0.0.1:${config.temporal.port}`,
@@ -111,7 +115,6 @@ export const openDispatch = (
     log,
     workflows: temporal.starter,
     starter,
-    drains,
     buildEvent,
     clock,
     logger: logger('sweeper'),
