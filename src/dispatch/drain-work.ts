@@ -86,6 +86,7 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
     const busy = new Set<string>();
     const marked = new Set<string>();
     let ready: Run[] = [...(await claims.takeOver(claimer))];
+    let taken = ready.length;
     let claiming = false;
     let failure: unknown;
     let slots = DEFAULT_IN_FLIGHT;
@@ -99,9 +100,7 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
       return false;
     };
     const mayClaim = (): boolean =>
-      !stopping() &&
-      worked.length + ready.length < deps.packMax &&
-      (clock.now() - startedAt < claimForMs || hasSlow());
+      !stopping() && taken < deps.packMax && (clock.now() - startedAt < claimForMs || hasSlow());
 
     const failed = (error: unknown): void => {
       failure ??= error;
@@ -109,11 +108,12 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
 
     const claimMore = async (): Promise<void> => {
       const mark = drains.mark(ask.target);
-      const room = Math.min(aheadOf(slots), deps.packMax - worked.length - ready.length);
+      const room = Math.min(aheadOf(slots), deps.packMax - taken);
       const { runs, nextAt } = await claims.claim(claimer, room);
       if (runs.length === 0) empty = { mark, nextAt };
       const last = runs.at(-1);
       if (last !== undefined) slots = (await inFlightOf(last)) ?? slots;
+      taken += runs.length;
       ready.push(...runs);
     };
 

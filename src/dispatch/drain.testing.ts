@@ -1,0 +1,185 @@
+import { buildEvent as build } from '../events/build.ts';
+import { compileFilters } from '../events/filters/index.ts';
+import { newId } from '../kernel/ids.ts';
+import { silentLogger } from '../kernel/logger.ts';
+import type { Origin } from '../kernel/origin.ts';
+import { createLog } from '../log/create-log.ts';
+import { createMemoryStore } from '../log/memory-store.ts';
+import { createAttempts } from './attempts.ts';
+import { createClaims } from './claim.ts';
+import { createDrainWork, type DrainAnswer } from './drain-work.ts';
+import { createDrains } from './drains.ts';
+import { createLiveRuns } from './live-runs.ts';
+import { decideMode } from './mode.ts';
+import type { ActionOutcome, AttemptContext } from './outcome.ts';
+import { createPolicies } from './policies.ts';
+import { createTargetReactor } from './reactor.ts';
+import { runFrom } from './rows.ts';
+import { ATTEMPT_TABLE, DEFINITION_TABLE, RUN_TABLE, type Run } from './run.ts';
+import type { TargetChange } from './target.ts';
+import type { BuildEvent } from './terminal-event.ts';
+
+const ORIGIN: Origin = {
+  source: { kind: 'user', user_id: 'alice' },
+  actor: 'user:alice',
+  world: 'default',
+  correlation_id: 'cor_1',
+  causation_id: null,
+  depth: 0,
+};
+
+export const TARGETS = ['hook:a', 'hook:b'] as const;
+
+/**
+ * Drains over the memory log, with the clock and the actions in the hands of the test. Everything waits for its drain,
+ * save for `room` runs of a target in a group commit; Temporal is a list of pokes.
+ */
+export const openDrains = async (options: { readonly packMax?: number; readonly room?: number } = {}) => {
+  let nowMs = 1_000_000;
+  const clock = { now: () => nowMs };
+  const buildEvent: BuildEvent = (input, origin) =>
+    build(input as Parameters<typeof build>[0], origin, { newId });
+  const backlog = { of: (_: string): boolean => false };
+  const reactor = createTargetReactor({
+    clock,
+    newId,
+    modeOf: (target, inGroup) => decideMode(options.room ?? 0, inGroup, backlog.of(target)),
+  });
+  const log = await createLog({
+    store: createMemoryStore({ tables: [RUN_TABLE, ATTEMPT_TABLE, DEFINITION_TABLE] }),
+    reactor,
+    clock,
+    logger: silentLogger,
+  });
+  const executed: AttemptContext[] = [];
+  const act = {
+    once: async (_: AttemptContext): Promise<ActionOutcome> => ({ kind: 'succeeded', detail: {} }),
+  };
+  const policies = createPolicies(log.records, {
+    hook: {
+      policy: () => ({
+        timeoutMs: 60_000,
+        maxAttempts: 3,
+        schedule: { kind: 'fixed', initialMs: 1_000 },
+        jitter: 0,
+        local: true,
+        maxInFlight: 4,
+      }),
+      execute: (context) => {
+        executed.push(context);
+        return act.once(context);
+      },
+    },
+  });
+  const live = createLiveRuns();
+  log.onCommit(live.committed);
+  const attempts = createAttempts({
+    log,
+    live,
+    policies,
+    buildEvent,
+    clock,
+    random: () => 0.5,
+    logger: silentLogger,
+    sleep: () => Promise.resolve(),
+  });
+  const pokes: string[] = [];
+  const temporal = { away: false };
+  const timers: (() => void)[] = [];
+  const drains = createDrains({
+    log,
+    poker: {
+      poke: async (target) => {
+        if (temporal.away) throw new Error('away');
+        pokes.push(target);
+      },
+    },
+    clock,
+    logger: silentLogger,
+    after: (_, work) => {
+      timers.push(work);
+      return () => {
+        const index = timers.indexOf(work);
+        if (index >= 0) timers.splice(index, 1);
+      };
+    },
+  });
+  log.onCommit(drains.committed);
+  backlog.of = drains.hasBacklog;
+  const claims = createClaims({ log, clock });
+  const work = createDrainWork({
+    log,
+    claims,
+    drains,
+    attempts,
+    policies,
+    buildEvent,
+    clock,
+    logger: silentLogger,
+    packMax: options.packMax ?? 1_000,
+    every: () => () => undefined,
+  });
+  await log.append({
+    events: [],
+    mutations: [{ op: 'put', table: DEFINITION_TABLE.name, row: { id: 'd', definition: {} } }],
+    changes: TARGETS.map((id): TargetChange => ({
+      kind: 'target_set',
+      target: {
+        id,
+        kind: 'hook',
+        worlds: ['default'],
+        filters: compileFilters([{ event_type: `custom.${id.slice(-1)}.*` }]),
+        enabled: true,
+        paused: false,
+        definition: 'd',
+      },
+    })),
+  });
+
+  return {
+    log,
+    drains,
+    claims,
+    attempts,
+    pokes,
+    temporal,
+    executed,
+    act,
+    clock,
+    advance: (ms: number) => {
+      nowMs += ms;
+    },
+    /** Runs the timers that wait. */
+    fire: () => {
+      for (const work of timers.splice(0)) work();
+    },
+    publish: (target: (typeof TARGETS)[number], count: number) =>
+      log.append({
+        events: Array.from({ length: count }, () =>
+          buildEvent({ type: `custom.${target.slice(-1)}.tick`, payload: {} }, ORIGIN),
+        ),
+      }),
+    work: (
+      target: string,
+      temporalRunId = 't1',
+      sequence = 1,
+      signal = new AbortController().signal,
+    ): Promise<DrainAnswer> => work({ target, temporalRunId, sequence, signal }),
+    runs: async (): Promise<readonly Run[]> =>
+      (await log.records.list(RUN_TABLE.name, { limit: 1_000 }))
+        .map(runFrom)
+        .toSorted((a, b) => (a.order < b.order ? -1 : 1)),
+    terminalEvents: async (): Promise<readonly string[]> =>
+      (
+        await log.query({
+          types: ['hook.executed', 'hook.failed', 'hook.skipped'],
+          limit: 1_000,
+          order: 'asc',
+        })
+      ).data.map(({ payload }) => String(payload['run_id'])),
+    /** Lets everything that was set off in this turn come to rest. */
+    settle: async (): Promise<void> => {
+      for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    },
+  };
+};
