@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { openDrains, TARGETS } from './drain.testing.ts';
+import { openDrains, TARGETS } from './testing/open-drains.ts';
 import type { Run } from './run.ts';
 
 const target = fc.constantFrom(...TARGETS);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ActionOutcome } from './outcome.ts';
-import { openDrains } from './drain.testing.ts';
+import { openDrains } from './testing/open-drains.ts';
 import { decideMode } from './mode.ts';
 import { RUN_TABLE } from './run.ts';
 

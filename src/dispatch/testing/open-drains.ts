@@ -1,23 +1,23 @@
-import { buildEvent as build } from '../events/build.ts';
-import { compileFilters } from '../events/filters/index.ts';
-import { newId } from '../kernel/ids.ts';
-import { silentLogger } from '../kernel/logger.ts';
-import type { Origin } from '../kernel/origin.ts';
-import { createLog } from '../log/create-log.ts';
-import { createMemoryStore } from '../log/memory-store.ts';
-import { createAttempts } from './attempts.ts';
-import { createClaims } from './claim.ts';
-import { createDrainWork, type DrainAnswer } from './drain-work.ts';
-import { createDrains } from './drains.ts';
-import { createLiveRuns } from './live-runs.ts';
-import { decideMode } from './mode.ts';
-import type { ActionOutcome, AttemptContext } from './outcome.ts';
-import { createPolicies } from './policies.ts';
-import { createTargetReactor } from './reactor.ts';
-import { runFrom } from './rows.ts';
-import { ATTEMPT_TABLE, DEFINITION_TABLE, RUN_TABLE, type Run } from './run.ts';
-import type { TargetChange } from './target.ts';
-import type { BuildEvent } from './terminal-event.ts';
+import { buildEvent as build } from '../../events/build.ts';
+import { compileFilters } from '../../events/filters/index.ts';
+import { newId } from '../../kernel/ids.ts';
+import { silentLogger } from '../../kernel/logger.ts';
+import type { Origin } from '../../kernel/origin.ts';
+import { createLog } from '../../log/create-log.ts';
+import { createMemoryStore } from '../../log/memory-store.ts';
+import { createAttempts } from '../attempts.ts';
+import { createClaims } from '../claim.ts';
+import { createDrainWork, type DrainAnswer } from '../drain-work.ts';
+import { createDrains } from '../drains.ts';
+import { createLiveRuns } from '../live-runs.ts';
+import { decideMode } from '../mode.ts';
+import type { ActionOutcome, AttemptContext } from '../outcome.ts';
+import { createPolicies } from '../policies.ts';
+import { createTargetReactor } from '../reactor.ts';
+import { runFrom } from '../rows.ts';
+import { ATTEMPT_TABLE, DEFINITION_TABLE, RUN_TABLE, type Run } from '../run.ts';
+import type { TargetChange } from '../target.ts';
+import type { BuildEvent } from '../terminal-event.ts';
 
 const ORIGIN: Origin = {
   source: { kind: 'user', user_id: 'alice' },
