@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { asJson, createHookValidator } from '../../hooks/validate.ts';
 import { createHookExecutor } from '../../activities/actions/index.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Executor } from '../../src/dispatch/outcome.ts';
@@ -13,6 +14,7 @@ import type { TargetChange } from '../../src/dispatch/target.ts';
 import type { BuildEvent } from '../../src/dispatch/terminal-event.ts';
 import { createEgress } from '../../src/egress/create.ts';
 import { buildEvent as build } from '../../src/events/build.ts';
+import { catalogue } from '../../src/events/catalogue.ts';
 import { compileFilters } from '../../src/events/filters/index.ts';
 import { systemClock as clock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/ids.ts';
@@ -38,14 +40,10 @@ const NOTHING: Executor = {
   execute: async () => ({ kind: 'succeeded', detail: {} }),
 };
 
-const httpDefinition = (url: string) => ({
+const httpHook = (url: string) => ({
   name: 'http',
-  description: null,
-  enabled: true,
-  priority: 0,
-  tags: [],
   trigger: { events: [{ type: 'custom.bench.http' }] },
-  action: { type: 'http', url, method: 'POST', headers: {}, body: { n: '{{ event.payload.n }}' } },
+  action: { type: 'http', method: 'POST', url, body: { n: '{{ event.payload.n }}' } },
 });
 
 /** A receiver that answers 200 to everything, and counts. */
@@ -72,10 +70,7 @@ const startSink = async () => {
 export type BacklogAction = 'nothing' | 'http';
 
 /** The product with two hooks: one whose action does nothing, and one that sends a request to a local receiver. */
-export const backlogProduct = async (
-  temporal: { address: string; namespace: string },
-  hookDefinition: (url: string) => object = httpDefinition,
-) => {
+export const backlogProduct = async (temporal: { address: string; namespace: string }) => {
   const dataDir = await mkdtemp(join(tmpdir(), 'crucible-bench-'));
   const logger = silentLogger;
   const config = loadConfig({
@@ -115,6 +110,9 @@ export const backlogProduct = async (
     clock,
     version: 'bench',
   });
+  const validator = createHookValidator({ catalogue, sandbox, egress });
+  const { hook, issues } = await validator.readObject(httpHook(sink.url), ['default']);
+  if (hook === undefined) throw new Error(JSON.stringify(issues));
   const ofAction = (definition: object): Executor => ('action' in definition ? hooks : NOTHING);
   const policies = createPolicies(log.records, {
     hook: {
@@ -142,7 +140,7 @@ export const backlogProduct = async (
     mutations: actions.map((action) => ({
       op: 'put' as const,
       table: DEFINITION_TABLE.name,
-      row: { id: action, definition: (action === 'http' ? hookDefinition(sink.url) : {}) as never },
+      row: { id: action, definition: action === 'http' ? asJson(hook.definition) : {} },
     })),
   });
   const origin = systemOrigin('bench', newId);
@@ -165,7 +163,7 @@ export const backlogProduct = async (
   });
 
   return {
-    log,
+    sinkUrl: sink.url,
     sent: sink.count,
     /**
      * Publishes `events` events in one go, and waits until each has led to its run's end.

@@ -72,3 +72,75 @@ export const bareWorkflowLatencies = async (options: BareOptions): Promise<BareL
   await connection.close();
   return { startReturned, actionBegan, eager };
 };
+
+/** Workflows under way at once: more of them make neither the server nor the worker faster. */
+const BARE_AT_ONCE = 64;
+
+/**
+ * The baseline of a backlog: one workflow each, started eagerly, whose local activity does `act`. Nothing of ours in
+ * between, and no ledger.
+ */
+export const bareBacklog = async (options: {
+  readonly address: string;
+  readonly namespace: string;
+  readonly act: () => Promise<void>;
+}) => {
+  const { address, namespace } = options;
+  const connection = await NativeConnection.connect({ address, grpcCompression: { codec: 'none' } });
+  const taskQueue = `bare-${randomUUID()}`;
+  const waiting = new Map<string, () => void>();
+  const worker = await Worker.create({
+    connection,
+    namespace,
+    taskQueue,
+    maxConcurrentWorkflowTaskExecutions: 120,
+    workflowBundle: await bundleWorkflowCode({
+      workflowsPath: fileURLToPath(new URL('bare-workflow-code.ts', import.meta.url)),
+    }),
+    activities: {
+      act: async (id: string): Promise<void> => {
+        await options.act();
+        waiting.get(id)?.();
+      },
+    },
+  });
+  const running = worker.run();
+  const client = new Client({ connection, namespace });
+
+  const one = async (): Promise<void> => {
+    const id = randomUUID();
+    const acted = Promise.withResolvers<void>();
+    waiting.set(id, acted.resolve);
+    await client.workflow.start('bare', {
+      workflowId: `bare-${id}`,
+      taskQueue,
+      args: [id],
+      requestEagerStart: true,
+      workflowTaskTimeout: 3_000,
+    });
+    // To ask for its result would cost the server as much again: the end of its action is taken for its end.
+    await acted.promise;
+    waiting.delete(id);
+  };
+
+  return {
+    /** @returns workflows a second */
+    round: async (workflows: number): Promise<number> => {
+      const began = performance.now();
+      let left = workflows;
+      const starter = async (): Promise<void> => {
+        while (left > 0) {
+          left -= 1;
+          await one();
+        }
+      };
+      await Promise.all(Array.from({ length: BARE_AT_ONCE }, starter));
+      return (workflows / (performance.now() - began)) * 1_000;
+    },
+    async [Symbol.asyncDispose]() {
+      worker.shutdown();
+      await running;
+      await connection.close();
+    },
+  };
+};

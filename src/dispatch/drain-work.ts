@@ -85,7 +85,7 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
     /** Of these, the ones whose action holds a slot: the record of another does not keep the next action waiting. */
     const busy = new Set<string>();
     const marked = new Set<string>();
-    let ready: Run[] = [...(await claims.takeOver(claimer))];
+    const ready: Run[] = [...(await claims.takeOver(claimer))];
     let taken = ready.length;
     let claiming = false;
     let failure: unknown;

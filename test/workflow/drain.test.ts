@@ -41,7 +41,7 @@ const register = async (rest: Rest, name: string, action: object, options: objec
     action,
     options,
   });
-  expect(status, JSON.stringify(body)).toBe(201);
+  expect({ status, body }).toMatchObject({ status: 201 });
 };
 
 const publish = async (rest: Rest, name: string, count: number): Promise<void> => {

@@ -176,7 +176,7 @@ export const openDrains = async (options: { readonly packMax?: number; readonly 
           limit: 1_000,
           order: 'asc',
         })
-      ).data.map(({ payload }) => String(payload['run_id'])),
+      ).data.map(({ payload }) => payload['run_id'] as string),
     /** Lets everything that was set off in this turn come to rest. */
     settle: async (): Promise<void> => {
       for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
