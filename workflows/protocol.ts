@@ -42,13 +42,13 @@ export interface DrainInput {
   readonly worked: number;
 }
 
-export interface DrainRequest {
+interface DrainRequest {
   readonly target: string;
   /** Counts the activities of one execution, from 1 up: with its Temporal run id, the token that claims. */
   readonly sequence: number;
 }
 
-export interface DrainReply {
+interface DrainReply {
   readonly next: 'again' | 'due' | 'asleep';
   /** With `due`: nothing can be claimed before this. ms */
   readonly delay_ms: number;

@@ -205,9 +205,8 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
 };
 
 /** A drained run that is due again stands in the line of its drain; one that has ended stands nowhere. */
-const waitingFor = (run: Run, dueAt: number | null): JsonObject => ({
-  ...(dueAt === null ? { claim: null } : { claim: dueClaim(dueAt, run.id), claim_token: null }),
-});
+const waitingFor = (run: Run, dueAt: number | null): JsonObject =>
+  dueAt === null ? { claim: null } : { claim: dueClaim(dueAt, run.id), claim_token: null };
 
 /** What the ledger already says to this ask; undefined: the attempt is still to be made. Pure. */
 const recordedAnswer = (

@@ -7,7 +7,7 @@ export type Verdict =
   | { readonly verdict: 'hold'; readonly untilMs: number; readonly reason: string };
 
 /** What a policy may look at. */
-export interface ClaimScene {
+interface ClaimScene {
   /** In the order of the line. All of one target, each claimable now. */
   readonly candidates: readonly Run[];
   /** How many more runs the drain has room for. */

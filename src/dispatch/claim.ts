@@ -15,7 +15,7 @@ export interface Claimer {
   readonly token: string;
 }
 
-export interface Claimed {
+interface Claimed {
   /** As they are now, in the order in which they stood in line. */
   readonly runs: readonly Run[];
   /** When nothing was claimed: when the next one can be, ms; null: nothing stands in line. */

@@ -1,6 +1,3 @@
-import type { Drains } from './drains.ts';
-import type { Starter } from './starter.ts';
-
 /** How a pending run gets to its workflow: by one of its own, or by the drain of its target. */
 export type Mode = 'direct' | 'drain';
 
@@ -18,8 +15,10 @@ export const decideMode = (room: number, { direct, drain }: InGroup, backlog: bo
   backlog || drain > 0 || direct >= room ? 'drain' : 'direct';
 
 export const createModeOf = (deps: {
-  readonly starter: Pick<Starter, 'roomFor'>;
-  readonly drains: Pick<Drains, 'hasBacklog'>;
+  /** How many more runs of a target may be started directly. */
+  readonly starter: { roomFor(target: string): number };
+  /** Whether runs of a target wait for its drain. */
+  readonly drains: { hasBacklog(target: string): boolean };
   /** Runs of one drain activity; 1: each run has a workflow of its own, whatever waits. */
   readonly packMax: number;
 }): ModeOf =>

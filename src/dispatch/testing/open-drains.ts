@@ -39,7 +39,7 @@ export const openDrains = async (options: { readonly packMax?: number; readonly 
   const clock = { now: () => nowMs };
   const buildEvent: BuildEvent = (input, origin) =>
     build(input as Parameters<typeof build>[0], origin, { newId });
-  const backlog = { of: (_: string): boolean => false };
+  const backlog: { of: (target: string) => boolean } = { of: () => false };
   const reactor = createTargetReactor({
     clock,
     newId,
@@ -52,8 +52,8 @@ export const openDrains = async (options: { readonly packMax?: number; readonly 
     logger: silentLogger,
   });
   const executed: AttemptContext[] = [];
-  const act = {
-    once: async (_: AttemptContext): Promise<ActionOutcome> => ({ kind: 'succeeded', detail: {} }),
+  const act: { once: (context: AttemptContext) => Promise<ActionOutcome> } = {
+    once: () => Promise.resolve({ kind: 'succeeded', detail: {} }),
   };
   const policies = createPolicies(log.records, {
     hook: {
