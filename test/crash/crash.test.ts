@@ -15,6 +15,7 @@ describe('SIGKILL under load', () => {
       // The rounds did something: events were acknowledged, runs ran.
       expect(report.acknowledged).toBeGreaterThan(ROUNDS * 10);
       expect(report.runs).toBeGreaterThan(ROUNDS);
+      expect(report.drained).toBeGreaterThan(ROUNDS);
     },
   );
 });

@@ -8,7 +8,15 @@ import { Client, Connection } from '@temporalio/client';
 import { restOf, type Rest } from '../support/rest.ts';
 import { startServer } from '../support/server-process.ts';
 import { temporalServer } from '../support/temporal-server.ts';
-import { auditExecutions, auditLog, auditRuns, readAll, readRuns, type StoredRun } from './audit.ts';
+import {
+  auditExecutions,
+  auditLog,
+  auditRuns,
+  isDrained,
+  readAll,
+  readRuns,
+  type StoredRun,
+} from './audit.ts';
 import { load, settle, type Memory } from './load.ts';
 import { seeded } from './random.ts';
 
@@ -24,6 +32,8 @@ export interface CrashReport {
   readonly acknowledged: number;
   readonly events: number;
   readonly runs: number;
+  /** How many of them were worked by a drain. */
+  readonly drained: number;
   /** Deliveries that the sink took, by `webhook-id`. More than one is at-least-once at work. */
   readonly deliveries: ReadonlyMap<string, number>;
 }
@@ -108,7 +118,8 @@ export const crashRounds = async ({ rounds, seed, say }: CrashOptions): Promise<
       const stop = new AbortController();
       const loading = load(rest, memory, {
         callers: 8,
-        hookedEvery: 40,
+        // Every third round is a burst: more than can run directly, so that the drains are killed too.
+        hookedEvery: round % 3 === 0 ? 1 : 40,
         signal: stop.signal,
         run: `seed${seed}`,
       });
@@ -127,6 +138,7 @@ export const crashRounds = async ({ rounds, seed, say }: CrashOptions): Promise<
     await settle(rest, memory);
     const hookRuns = await runsOf(rest, '/hooks/crash-hook/runs');
     const deliveryRuns = await runsOf(rest, `/webhooks/${webhook}/deliveries`);
+    const runs = [...hookRuns, ...deliveryRuns];
     const events = await readAll(restOf(server.url));
     faults.push(
       ...auditLog(events, memory),
@@ -137,10 +149,7 @@ export const crashRounds = async ({ rounds, seed, say }: CrashOptions): Promise<
         deliveryRuns,
         new Set(['webhook.delivered', 'webhook.delivery_failed']),
       ),
-      ...auditExecutions(await executionsOf(temporal, hookRuns.length + deliveryRuns.length), [
-        ...hookRuns,
-        ...deliveryRuns,
-      ]),
+      ...auditExecutions(await executionsOf(temporal, runs.filter((run) => !isDrained(run)).length), runs),
     );
     if (sink.seen.size !== deliveryRuns.length) {
       faults.push(`the sink saw ${sink.seen.size} webhook ids for ${deliveryRuns.length} deliveries`);
@@ -152,7 +161,8 @@ export const crashRounds = async ({ rounds, seed, say }: CrashOptions): Promise<
       sent: memory.sent.length,
       acknowledged: memory.sent.filter((sent) => sent.acknowledged !== undefined).length,
       events: events.length,
-      runs: hookRuns.length + deliveryRuns.length,
+      runs: runs.length,
+      drained: runs.filter(isDrained).length,
       deliveries: sink.seen,
     };
   } finally {
