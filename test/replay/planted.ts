@@ -12,3 +12,5 @@ export async function hook(input: RunInput): Promise<RunResult> {
 export async function delivery(input: RunInput): Promise<RunResult> {
   return runAttempts(input);
 }
+
+export { drain } from '../../workflows/drain.ts';

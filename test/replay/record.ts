@@ -13,14 +13,21 @@ import { workflowBundle } from '../../src/temporal/bundle.ts';
 import { ensureSearchAttributes } from '../../src/temporal/search-attributes.ts';
 import { createWorkflowStarter } from '../../src/temporal/starter.ts';
 import { createWorker } from '../../src/temporal/worker.ts';
+import type { DrainActivities } from '../../workflows/protocol.ts';
 import { attemptStage } from '../support/temporal-runs.ts';
 import { temporalServer } from '../support/temporal-server.ts';
 import { historyToText } from './history.ts';
-import { scenarios } from './scenarios.ts';
+import { drainScenarios, scenarios } from './scenarios.ts';
 
 const named = new Set(process.argv.slice(2));
 const fileOf = (name: string): string => fileURLToPath(new URL(`histories/${name}.json`, import.meta.url));
-const wanted = scenarios().filter(({ name }) => named.has(name) || !existsSync(fileOf(name)));
+const isWanted = ({ name }: { readonly name: string }): boolean =>
+  named.has(name) || !existsSync(fileOf(name));
+const wanted = scenarios().filter(isWanted);
+
+/** What the drain that is being recorded does next. */
+let nextDrain: () => Promise<Awaited<ReturnType<DrainActivities['drain']>>> = () =>
+  Promise.reject(new Error('nobody expected a drain'));
 
 await mkdir(new URL('histories/', import.meta.url), { recursive: true });
 await using temporal = await temporalServer();
@@ -29,7 +36,7 @@ await ensureSearchAttributes(connection);
 const stage = attemptStage();
 const worker = await createWorker({
   connection,
-  activities: stage.activities,
+  activities: { ...stage.activities, drain: () => nextDrain() },
   bundle: await workflowBundle({ cacheDir: temporal.dir, logger: silentLogger }),
   logger: silentLogger,
 });
@@ -49,6 +56,21 @@ for (const { name, run, policy, calls, cancel } of wanted) {
   const handle = connection.client.workflow.getHandle(run.workflow_id ?? '');
   if (cancel === true) await handle.cancel();
   await handle.result().catch(() => undefined);
+  await writeFile(fileOf(name), historyToText(await handle.fetchHistory()));
+  process.stdout.write(`${name}: recorded\n`);
+}
+
+for (const { name, target, calls, poked } of drainScenarios().filter(isWanted)) {
+  const left = [...calls];
+  nextDrain = async () => {
+    const next = left.shift();
+    if (next === undefined || next === 'throw') throw new Error('the ledger could not be reached');
+    if (poked === true && left.length === calls.length - 1) await starter.poke(target);
+    return next;
+  };
+  await starter.poke(target);
+  const handle = connection.client.workflow.getHandle(`drain:${target}`);
+  await handle.result();
   await writeFile(fileOf(name), historyToText(await handle.fetchHistory()));
   process.stdout.write(`${name}: recorded\n`);
 }

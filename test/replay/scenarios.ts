@@ -1,6 +1,6 @@
 import type { AttemptPolicy } from '../../src/dispatch/outcome.ts';
 import type { Run } from '../../src/dispatch/run.ts';
-import type { AttemptReply } from '../../workflows/protocol.ts';
+import type { AttemptReply, DrainActivities } from '../../workflows/protocol.ts';
 import { again, done, pendingRun, policy } from '../support/temporal-runs.ts';
 
 /** A life of a run whose history is stored, so that later releases of the workflow code must still fit it. */
@@ -49,5 +49,40 @@ export const scenarios = (): Scenario[] => [
     run: webhook(),
     policy: policy(),
     calls: [again(2, 0), done('failed', 'http_410')],
+  },
+];
+
+/** A life of the drain of a target. */
+interface DrainScenario {
+  readonly name: string;
+  readonly target: string;
+  /** What each call of the activity replies, in order; `throw`: the ledger could not be reached. */
+  readonly calls: readonly (Awaited<ReturnType<DrainActivities['drain']>> | 'throw')[];
+  /** Poked once more while the first call is under way. */
+  readonly poked?: boolean;
+}
+
+const reply = (next: 'again' | 'due' | 'asleep', ids: readonly string[], delay_ms = 0) => ({
+  next,
+  delay_ms,
+  run_ids: ids,
+});
+
+export const drainScenarios = (): DrainScenario[] => [
+  {
+    name: 'drain-burst',
+    target: 'hook:burst',
+    calls: [reply('again', ['run_1']), reply('asleep', ['run_2'])],
+  },
+  {
+    name: 'drain-retries',
+    target: 'hook:retries',
+    calls: ['throw', reply('due', ['run_1'], 30), reply('asleep', ['run_1'])],
+  },
+  {
+    name: 'drain-poked',
+    target: 'hook:poked',
+    calls: [reply('asleep', []), reply('asleep', ['run_1'])],
+    poked: true,
   },
 ];
