@@ -215,6 +215,46 @@ describe('the drain of a target', () => {
     expect(d.pokes).toEqual(['hook:a']);
   });
 
+  it('lets the runs go first that start directly, for a while', async () => {
+    const d = await openDrains();
+    d.direct.waits = true;
+    await d.publish('hook:a', 2);
+    const first = d.work('hook:a', 't1', 1);
+    await d.settle();
+    d.tick();
+    await d.settle();
+    expect(d.executed).toEqual([]);
+    d.direct.waits = false;
+    d.tick();
+    expect((await first).run_ids).toHaveLength(2);
+    d.direct.waits = true;
+    await d.publish('hook:a', 2);
+    const second = d.work('hook:a', 't1', 2);
+    await d.settle();
+    d.advance(1_000);
+    d.tick();
+    expect((await second).run_ids).toHaveLength(2);
+  });
+
+  it('writes a run as running when its attempt takes its time, and not otherwise', async () => {
+    const d = await openDrains();
+    const gate = Promise.withResolvers<ActionOutcome>();
+    d.act.once = () => gate.promise;
+    await d.publish('hook:a', 1);
+    const working = d.work('hook:a');
+    await d.settle();
+    d.tick();
+    await d.settle();
+    expect((await d.runs())[0]).toMatchObject({ state: 'pending', workflow_id: 'drain:hook:a' });
+    d.advance(100);
+    d.tick();
+    await d.settle();
+    expect((await d.runs())[0]).toMatchObject({ state: 'running', started_at: 1_000_000 });
+    gate.resolve(SUCCESS);
+    await working;
+    expect((await d.runs())[0]).toMatchObject({ state: 'succeeded', attempts: 1 });
+  });
+
   it('claims no more when the process stops, and leaves the rest to the next one', async () => {
     const d = await openDrains();
     const gate = Promise.withResolvers<ActionOutcome>();

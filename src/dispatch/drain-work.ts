@@ -39,6 +39,8 @@ export interface DrainWorkDeps {
   readonly logger: Logger;
   /** Runs of one activity, which is what its result in the history may hold. */
   readonly packMax: number;
+  /** Whether runs of the target that were made to run directly, before its line began, wait for their start. */
+  readonly directWaits: (target: string) => boolean;
   /** Calls `work` every `everyMs`; returns what ends it. */
   readonly every: (everyMs: number, work: () => void) => () => void;
   /** How long one activity claims, ms. Default 30 s. */
@@ -47,6 +49,8 @@ export interface DrainWorkDeps {
 
 const CLAIM_FOR_MS = 30_000;
 const DEFAULT_IN_FLIGHT = 16;
+/** How long the line waits for runs of the target that start directly. */
+const DIRECT_FIRST_MS = 1_000;
 /** How long an attempt may go before its row says `running`. */
 const MARK_AFTER_MS = 100;
 /** Actions that have ended and wait for their commit: the more of them share one, the cheaper each is. */
@@ -173,6 +177,9 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
     };
 
     if (ready[0] !== undefined) slots = (await inFlightOf(ready[0])) ?? slots;
+    // They come first in the order of the log. Not for ever: what is in their way must not hold up the line.
+    while (deps.directWaits(ask.target) && !stopping() && clock.now() - startedAt < DIRECT_FIRST_MS)
+      await bell.rung();
     for (;;) {
       while (ready.length > 0 && busy.size < slots && open.size < slots + MAX_UNRECORDED && !stopping()) {
         const run = ready.shift();

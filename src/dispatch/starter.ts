@@ -44,6 +44,8 @@ export interface Starter {
   readonly open: number;
   /** How many more runs of this target may come here: the others are for its drain. */
   roomFor(target: string): number;
+  /** Whether runs of this target wait here for their start. */
+  hasWaiting(target: string): boolean;
   /** Why nothing starts at the moment; undefined: all is well. */
   readonly blocked: string | undefined;
 }
@@ -311,6 +313,7 @@ export const createStarter = (deps: StarterDeps): Starter => {
     },
     roomFor: (target) =>
       overflowed.has(target) || lanes.waiting >= CAPACITY ? 0 : MAX_OPEN - lanes.sizeOf(target),
+    hasWaiting: (target) => lanes.waitingOf(target) > 0,
     get waiting() {
       return lanes.waiting;
     },

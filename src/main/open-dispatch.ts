@@ -74,6 +74,7 @@ export const openDispatch = (
     clock,
     logger: logger('drains'),
     packMax: config.dispatchPackMax,
+    directWaits: (target) => starter.hasWaiting(target),
     every: (everyMs, beat) => {
       const timer = setInterval(beat, everyMs);
       return () => clearInterval(timer);

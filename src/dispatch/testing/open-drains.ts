@@ -86,6 +86,8 @@ export const openDrains = async (options: { readonly packMax?: number; readonly 
   const pokes: string[] = [];
   const temporal = { away: false };
   const timers: (() => void)[] = [];
+  const ticks: (() => void)[] = [];
+  const direct = { waits: false };
   const drains = createDrains({
     log,
     poker: {
@@ -117,7 +119,11 @@ export const openDrains = async (options: { readonly packMax?: number; readonly 
     clock,
     logger: silentLogger,
     packMax: options.packMax ?? 1_000,
-    every: () => () => undefined,
+    directWaits: () => direct.waits,
+    every: (_, tick) => {
+      ticks.push(tick);
+      return () => undefined;
+    },
   });
   await log.append({
     events: [],
@@ -143,11 +149,16 @@ export const openDrains = async (options: { readonly packMax?: number; readonly 
     attempts,
     pokes,
     temporal,
+    direct,
     executed,
     act,
     clock,
     advance: (ms: number) => {
       nowMs += ms;
+    },
+    /** What happens every now and then while a drain works. */
+    tick: () => {
+      for (const beat of ticks) beat();
     },
     /** Runs the timers that wait. */
     fire: () => {
