@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { takeInOrder } from './claim-policy.ts';
+import { createClaims } from './claim.ts';
 import type { ActionOutcome } from './outcome.ts';
 import { openDrains } from './testing/open-drains.ts';
 import { decideMode } from './mode.ts';
@@ -268,6 +270,33 @@ describe('the drain of a target', () => {
     const states = (await d.runs()).map(({ state }) => state);
     expect(states.filter((state) => state === 'succeeded')).toHaveLength(4);
     await expect(d.work('hook:a', 't1', 2)).rejects.toMatchObject({ code: 'overloaded' });
+  });
+});
+
+describe('a claim policy', () => {
+  it('may hold runs until a time; then they are claimed like others', async () => {
+    const d = await openDrains();
+    await d.publish('hook:a', 3);
+    const [first] = await d.runs();
+    const untilMs = d.clock.now() + 5_000;
+    const claims = createClaims({
+      log: d.log,
+      clock: d.clock,
+      policy: (scene) => {
+        const verdicts = new Map(takeInOrder(scene));
+        if (scene.nowMs < untilMs && first !== undefined)
+          verdicts.set(first.id, { verdict: 'hold', untilMs, reason: 'rate_limit' });
+        return verdicts;
+      },
+    });
+    const claimer = { target: 'hook:a', temporalRunId: 't1', token: 't1.1' };
+    expect((await claims.claim(claimer, 10)).runs.map(({ id }) => id)).not.toContain(first?.id);
+    expect((await d.runs())[0]).toMatchObject({ state: 'held', reason: 'rate_limit', due_at: untilMs });
+    expect(await claims.claim(claimer, 10)).toEqual({ runs: [], nextAt: untilMs });
+    d.advance(5_000);
+    expect((await claims.claim(claimer, 10)).runs).toMatchObject([
+      { id: first?.id, state: 'pending', reason: null, due_at: null },
+    ]);
   });
 });
 
