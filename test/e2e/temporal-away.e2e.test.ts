@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readRuns } from '../crash/audit.ts';
+import { drainedRuns } from '../support/drained-runs.ts';
 import { restOf, type Rest } from '../support/rest.ts';
 import { startServer, type TestServer } from '../support/server-process.ts';
 import { temporalServer, type TestTemporal } from '../support/temporal-server.ts';
@@ -82,7 +83,10 @@ const temporalHealth = async (): Promise<[status: number, state: string]> => {
   const body = (await response.json()) as { components: { name: string; state: string }[] };
   return [response.status, body.components.find(({ name }) => name === 'temporal')?.state ?? 'none'];
 };
-/** The events of a target's workflows, in the order in which Temporal started them. */
+/**
+ * The events of a target's runs: those with workflows of their own, in the order in which Temporal started them, then
+ * those that its drain has worked, in the order in which they began.
+ */
 const startedFor = async (target: string): Promise<string[]> => {
   const connection = await Connection.connect({ address: temporal.address });
   try {
@@ -97,7 +101,13 @@ const startedFor = async (target: string): Promise<string[]> => {
           at: Number(seconds) * 1e6 + Number(nanos) / 1e3,
         });
     }
-    return found.toSorted((a, b) => a.at - b.at).map(({ event }) => event);
+    const runs = (await Promise.all(paths().map((path) => readRuns(rest, path)))).flat();
+    const eventOf = new Map(runs.map((run) => [run.id, run.event_id]));
+    const drained = await drainedRuns(client, target);
+    return [
+      ...found.toSorted((a, b) => a.at - b.at).map(({ event }) => event),
+      ...drained.flatMap((id) => eventOf.get(id) ?? []),
+    ];
   } finally {
     await connection.close();
   }
