@@ -21,6 +21,11 @@ import { drainScenarios, scenarios } from './scenarios.ts';
 
 const named = new Set(process.argv.slice(2));
 const fileOf = (name: string): string => fileURLToPath(new URL(`histories/${name}.json`, import.meta.url));
+const CHECKOUT = fileURLToPath(new URL('../../', import.meta.url));
+/** The traces in a history name files: without the place of this checkout, which is nobody's business. */
+const store = (name: string, history: Parameters<typeof historyToText>[0]): Promise<void> =>
+  writeFile(fileOf(name), historyToText(history).replaceAll(CHECKOUT, ''));
+
 const isWanted = ({ name }: { readonly name: string }): boolean =>
   named.has(name) || !existsSync(fileOf(name));
 const wanted = scenarios().filter(isWanted);
@@ -56,7 +61,7 @@ for (const { name, run, policy, calls, cancel } of wanted) {
   const handle = connection.client.workflow.getHandle(run.workflow_id ?? '');
   if (cancel === true) await handle.cancel();
   await handle.result().catch(() => undefined);
-  await writeFile(fileOf(name), historyToText(await handle.fetchHistory()));
+  await store(name, await handle.fetchHistory());
   process.stdout.write(`${name}: recorded\n`);
 }
 
@@ -71,7 +76,7 @@ for (const { name, target, calls, poked } of drainScenarios().filter(isWanted)) 
   await starter.poke(target);
   const handle = connection.client.workflow.getHandle(`drain:${target}`);
   await handle.result();
-  await writeFile(fileOf(name), historyToText(await handle.fetchHistory()));
+  await store(name, await handle.fetchHistory());
   process.stdout.write(`${name}: recorded\n`);
 }
 
