@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { CrucibleError } from '../kernel/errors.ts';
+import { CrucibleError, isCrucibleError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { devServerArguments } from './dev-server-flags.ts';
 import { claimPort } from './ports.ts';
@@ -92,10 +92,29 @@ export const startDevServer = async (options: DevServerOptions): Promise<DevServ
       );
       await end({ ...orphan, exited: exitOf(orphan) }, options);
     }
-    return await spawnServer(dir, lockFile, self, options);
+    return await withFreshPorts(() => spawnServer(dir, lockFile, self, options), options.logger);
   } catch (error) {
     await removeLock(lockFile);
     throw error;
+  }
+};
+
+const PORT_TRIES = 4;
+
+/**
+ * A port that was free a moment ago (picked by us, or by the program for its own parts) may be another's by the time the
+ * program binds it. Then it starts again with fresh ones; a port that somebody set and that is taken is refused by then.
+ */
+const withFreshPorts = async (start: () => Promise<DevServer>, logger: Logger): Promise<DevServer> => {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await start();
+    } catch (error) {
+      const lost =
+        isCrucibleError(error, 'temporal_unavailable') && /address already in use/i.test(error.message);
+      if (!lost || tries === PORT_TRIES) throw error;
+      logger.warn({ tries }, 'the Temporal server lost a port to another program; starting it again');
+    }
   }
 };
 

@@ -158,6 +158,20 @@ test('a program that ends at once is told, with its own words', async () => {
   });
 });
 
+test('a port that was lost to another program is replaced by a fresh one', async () => {
+  const path = join(dir, 'unlucky');
+  const tries = join(dir, 'tries');
+  const lost = 'echo "listen tcp 127.0.0.1:1: bind: address already in use" >&2; exit 1';
+  await writeFile(
+    path,
+    `#!/bin/sh\necho x >> ${tries}\n[ $(wc -l < ${tries}) -gt 1 ] || { ${lost}; }\nexec ${binary.path} "$@"\n`,
+    { mode: 0o755 },
+  );
+  const server = await start({ binary: { path, version: binary.version } });
+  expect(await probeTemporal(server.address, namespace, 5_000)).toBe('serving');
+  expect((await readFile(tries, 'utf8')).trim().split('\n')).toHaveLength(2);
+});
+
 test('a program that never serves is given up and ended', async () => {
   const path = join(dir, 'silent');
   const pidFile = join(dir, 'pid');
