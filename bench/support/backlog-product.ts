@@ -1,12 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { asJson, createHookValidator } from '../../hooks/validate.ts';
 import { createHookExecutor } from '../../activities/actions/index.ts';
-import { loadConfig } from '../../src/config/load.ts';
 import type { Executor } from '../../src/dispatch/outcome.ts';
 import { createPolicies } from '../../src/dispatch/policies.ts';
 import { DEFINITION_TABLE } from '../../src/dispatch/run.ts';
@@ -18,12 +14,10 @@ import { catalogue } from '../../src/events/catalogue.ts';
 import { compileFilters } from '../../src/events/filters/index.ts';
 import { systemClock as clock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/ids.ts';
-import { silentLogger } from '../../src/kernel/logger.ts';
-import { createClosers } from '../../src/main/closers.ts';
 import { openDispatch } from '../../src/main/open-dispatch.ts';
-import { openLog } from '../../src/main/open-log.ts';
 import { systemOrigin } from '../../src/main/system-origin.ts';
 import { createSandbox } from '../../src/sandbox/create.ts';
+import { openBenchLog } from './open-bench-log.ts';
 
 const buildEvent: BuildEvent = (input, origin) =>
   build(input as Parameters<typeof build>[0], origin, { newId });
@@ -71,28 +65,7 @@ export type BacklogAction = 'nothing' | 'http';
 
 /** The product with two hooks: one whose action does nothing, and one that sends a request to a local receiver. */
 export const backlogProduct = async (temporal: { address: string; namespace: string }) => {
-  const dataDir = await mkdtemp(join(tmpdir(), 'crucible-bench-'));
-  const logger = silentLogger;
-  const config = loadConfig({
-    env: {
-      CRUCIBLE_DATA_DIR: dataDir,
-      TEMPORAL_ADDRESS: temporal.address,
-      TEMPORAL_NAMESPACE: temporal.namespace,
-    },
-    cwd: dataDir,
-    dev: true,
-  });
-  const closers = createClosers(logger);
-  const { log, targets, useMode } = await openLog(
-    {
-      config,
-      logger,
-      onFatal: (error) => {
-        throw error;
-      },
-    },
-    closers,
-  );
+  const { config, logger, closers, log, targets, useMode } = await openBenchLog(temporal);
   const sink = await startSink();
   closers.add(() => sink.close());
   const egress = createEgress({ policy: config.egress, logger });
@@ -105,7 +78,7 @@ export const backlogProduct = async (temporal: { address: string; namespace: str
     targetOf: (id) => targets().get(id),
     readSecret: () => undefined,
     environment: {},
-    hookDirs: [dataDir],
+    hookDirs: [config.dataDir],
     emit: () => Promise.reject(new Error('nothing emits here')),
     clock,
     version: 'bench',
@@ -189,7 +162,6 @@ export const backlogProduct = async (temporal: { address: string; namespace: str
     },
     async [Symbol.asyncDispose]() {
       await closers.closeAll();
-      await rm(dataDir, { recursive: true, force: true });
     },
   };
 };

@@ -1,8 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { loadConfig } from '../../src/config/load.ts';
 import { createPolicies } from '../../src/dispatch/policies.ts';
 import { DEFINITION_TABLE } from '../../src/dispatch/run.ts';
 import type { TargetChange } from '../../src/dispatch/target.ts';
@@ -10,11 +6,9 @@ import type { BuildEvent } from '../../src/dispatch/terminal-event.ts';
 import { buildEvent as build } from '../../src/events/build.ts';
 import { compileFilters } from '../../src/events/filters/index.ts';
 import { newId } from '../../src/kernel/ids.ts';
-import { silentLogger } from '../../src/kernel/logger.ts';
-import { createClosers } from '../../src/main/closers.ts';
 import { openDispatch } from '../../src/main/open-dispatch.ts';
-import { openLog } from '../../src/main/open-log.ts';
 import { systemOrigin } from '../../src/main/system-origin.ts';
+import { openBenchLog } from './open-bench-log.ts';
 
 const buildEvent: BuildEvent = (input, origin) =>
   build(input as Parameters<typeof build>[0], origin, { newId });
@@ -31,28 +25,7 @@ export interface Round {
 
 /** The product with one hook whose action only says that it began. */
 export const idleProduct = async (temporal: { address: string; namespace: string }) => {
-  const dataDir = await mkdtemp(join(tmpdir(), 'crucible-bench-'));
-  const logger = silentLogger;
-  const config = loadConfig({
-    env: {
-      CRUCIBLE_DATA_DIR: dataDir,
-      TEMPORAL_ADDRESS: temporal.address,
-      TEMPORAL_NAMESPACE: temporal.namespace,
-    },
-    cwd: dataDir,
-    dev: true,
-  });
-  const closers = createClosers(logger);
-  const { log, useMode } = await openLog(
-    {
-      config,
-      logger,
-      onFatal: (error) => {
-        throw error;
-      },
-    },
-    closers,
-  );
+  const { config, logger, closers, log, useMode } = await openBenchLog(temporal);
   let began = Promise.withResolvers<number>();
   const policies = createPolicies(log.records, {
     hook: {
@@ -107,7 +80,6 @@ export const idleProduct = async (temporal: { address: string; namespace: string
     },
     async [Symbol.asyncDispose]() {
       await closers.closeAll();
-      await rm(dataDir, { recursive: true, force: true });
     },
   };
 };

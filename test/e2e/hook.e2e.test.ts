@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readAll } from '../crash/audit.ts';
+import { endedRun } from '../support/ended-run.ts';
 import { filesBelow, historiesOf, leaksIn } from '../support/leaks.ts';
 import { restOf, type Rest } from '../support/rest.ts';
 import { startServer, type TestServer } from '../support/server-process.ts';
@@ -83,18 +84,7 @@ const publish = async (type: string, payload: object = {}): Promise<string> => {
   return body.data[0].id;
 };
 /** The hook's run for the event, once it has ended, with its attempts. */
-const ended = async (name: string, eventId: string) => {
-  let id: string | undefined;
-  await expect
-    .poll(async () => {
-      const { body } = await rest('GET', `/hooks/${name}/runs`);
-      const run = body.data.find(({ event_id }: { event_id: string }) => event_id === eventId);
-      id = run?.id;
-      return run?.finished_at ?? null;
-    }, WAIT)
-    .not.toBeNull();
-  return (await rest('GET', `/runs/${id}`)).body;
-};
+const ended = (name: string, eventId: string) => endedRun(rest, `/hooks/${name}/runs`, eventId, WAIT);
 const eventsOf = async (type: string, hook: string): Promise<{ payload: Record<string, unknown> }[]> =>
   (await rest('POST', '/events/query', { type, order: 'asc', filter: { hook } })).body.data;
 

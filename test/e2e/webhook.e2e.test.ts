@@ -5,6 +5,7 @@ import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { verifyCrucible, verifyStandard } from '../../src/webhooks/verify.ts';
 import { readAll } from '../crash/audit.ts';
+import { endedRun } from '../support/ended-run.ts';
 import { filesBelow, historiesOf, leaksIn } from '../support/leaks.ts';
 import { startProgram, type Program } from '../support/program.ts';
 import { restOf, type Rest } from '../support/rest.ts';
@@ -51,18 +52,8 @@ const publish = async (type: string, payload: object = {}, headers: Record<strin
   return body.data[0];
 };
 /** The delivery of the event, once it has ended, with its attempts. */
-const ended = async (webhookId: string, eventId: string) => {
-  let id: string | undefined;
-  await expect
-    .poll(async () => {
-      const { body } = await rest('GET', `/webhooks/${webhookId}/deliveries`);
-      const run = body.data.find(({ event_id }: { event_id: string }) => event_id === eventId);
-      id = run?.id;
-      return run?.finished_at ?? null;
-    }, WAIT)
-    .not.toBeNull();
-  return (await rest('GET', `/runs/${id}`)).body;
-};
+const ended = (webhookId: string, eventId: string) =>
+  endedRun(rest, `/webhooks/${webhookId}/deliveries`, eventId, WAIT);
 const textHeaders = (request: Received | undefined): Record<string, string> =>
   Object.fromEntries(Object.entries(request?.headers ?? {}).map(([name, value]) => [name, String(value)]));
 
