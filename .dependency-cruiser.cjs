@@ -3,6 +3,7 @@ const LAYERS = [
   { name: 'kernel', path: ['^src/kernel/'] },
   { name: 'events', path: ['^src/events/'] },
   { name: 'log', path: ['^src/(log|bus|access|egress|sandbox)/'] },
+  { name: 'state', path: ['^src/state/'] },
   { name: 'services', path: ['^src/(memory|graph|agents|files|flows|webhooks|dispatch)/', '^hooks/'] },
   { name: 'edge', path: ['^activities/', '^router/'] },
   { name: 'adapters', path: ['^src/(surreal|temporal|http|stream)/'] },

@@ -13,6 +13,14 @@ export interface TableDefinition {
   readonly name: string;
   /** Fields at the top of a row. A row in which the last field of an index is null or absent is not in that index. */
   readonly indexes: readonly { readonly name: string; readonly fields: readonly string[] }[];
+  /** Full-text search over the text in this field, where the table has any. A row without that field is not found. */
+  readonly search?: {
+    /** Of the index. */
+    readonly name: string;
+    readonly field: string;
+    /** A scalar field that a search is confined to, such as the world. */
+    readonly within: string;
+  };
 }
 
 /**
@@ -52,6 +60,22 @@ export interface IndexRead {
   readonly upTo?: Scalar;
   /** 1 to 1,000 */
   readonly limit: number;
+}
+
+/** A full-text search, its words joined by AND, best first (BM25). */
+export interface TextSearch {
+  readonly table: string;
+  readonly text: string;
+  /** The values of the table's `search.within` to look in. */
+  readonly within: readonly Scalar[];
+  /** 1 to 10,000 */
+  readonly limit: number;
+}
+
+export interface TextMatch {
+  readonly id: string;
+  /** BM25, greater is better; comparable within one answer only. */
+  readonly score: number;
 }
 
 /** Reads of state. They see every acknowledged write. */

@@ -1,0 +1,67 @@
+import type { KnownType, PayloadOf } from '../events/catalogue.ts';
+import type { RegistryChange } from '../log/log.ts';
+import type { Mutation } from '../log/records.ts';
+
+/** An event as a service means it; `write` gives it its origin and checks it against the schema. */
+export type Proposal = {
+  readonly [Type in KnownType]: {
+    readonly type: Type;
+    readonly payload: PayloadOf<Type>;
+    /** The thing that it is about. */
+    readonly subject: string;
+    readonly room?: string | null;
+  };
+}[KnownType];
+
+/** What a node of the graph stands for. Nodes of kind `tag` and `entity` live as long as an edge holds them. */
+export const NODE_KINDS = ['memory', 'tag', 'entity', 'file', 'agent'] as const;
+export type NodeKind = (typeof NODE_KINDS)[number];
+
+/** A node as somebody names it: `msg_…`, `tag:ai`, `entity:deep-learning`, `file:…`, `agent:…`. Ids are of one world. */
+export interface GraphNode {
+  readonly id: string;
+  readonly kind: NodeKind;
+  /** Its name for people. */
+  readonly label?: string;
+}
+
+/** From, to and kind name an edge: there is at most one of a kind between two nodes in one direction. */
+export interface GraphEdgeName {
+  readonly from: string;
+  readonly to: string;
+  readonly kind: string;
+}
+
+/**
+ * What a change of state does to the graph. Changes apply in their order, each to what the ones before it made. What
+ * is there already (or gone already) changes nothing and causes no event.
+ */
+export type GraphChange =
+  /** Adds a node, or gives the one that is there this label. */
+  | { readonly op: 'add_node'; readonly node: GraphNode }
+  /** Takes the node and all its edges away; tags and entities that nothing holds any more go too. */
+  | { readonly op: 'remove_node'; readonly id: string }
+  /** An end that does not exist is added first if it stands in `ends`; else the edge is a mistake of the caller. */
+  | {
+      readonly op: 'add_edge';
+      readonly edge: GraphEdgeName & { readonly weight?: number };
+      readonly ends?: readonly GraphNode[];
+    }
+  | { readonly op: 'remove_edge'; readonly edge: GraphEdgeName; readonly reason?: string };
+
+/** One change of state: all of it is committed, or none. */
+export interface Change {
+  readonly events: readonly Proposal[];
+  readonly mutations: readonly Mutation[];
+  readonly graph?: readonly GraphChange[];
+  /** Of what reacts to events. */
+  readonly registry?: readonly RegistryChange[];
+}
+
+/** Several changes as one, in this order. */
+export const mergeChanges = (changes: readonly Change[]): Change => ({
+  events: changes.flatMap(({ events }) => events),
+  mutations: changes.flatMap(({ mutations }) => mutations),
+  graph: changes.flatMap(({ graph = [] }) => graph),
+  registry: changes.flatMap(({ registry = [] }) => registry),
+});
