@@ -3,7 +3,7 @@ import type { CrucibleEvent } from '../events/envelope.ts';
 import type { NewId } from '../kernel/ids.ts';
 import type { Reactor, RegistryChange } from '../log/log.ts';
 import type { Target, TargetChange } from './target.ts';
-import { emptyTargetIndex, type TargetIndex } from './target-index.ts';
+import { targetIndexOf, type TargetIndex } from './target-index.ts';
 import type { InGroup, Mode, ModeOf } from './mode.ts';
 import { newRun } from './new-run.ts';
 import { RUN_TABLE } from './run.ts';
@@ -30,7 +30,7 @@ export const createTargetReactor = (deps: {
   /** Without it, everything runs directly. */
   readonly modeOf?: ModeOf;
 }): TargetReactor => {
-  let current = emptyTargetIndex();
+  let current = targetIndexOf([]);
   let staged = current;
   /** What the group that is being judged has come to so far, by target: the mode of the next run depends on it. */
   const inGroup = new Map<string, { direct: number; drain: number }>();
@@ -45,7 +45,7 @@ export const createTargetReactor = (deps: {
   const runDeps = { clock: deps.clock, newId: deps.newId, modeOf };
 
   const rowsFor = (event: CrucibleEvent): ReturnType<Reactor['react']> =>
-    staged.candidates(event.type).flatMap((target) => {
+    staged.candidates(event).flatMap((target) => {
       if (!target.worlds.includes(event.world)) return [];
       const match = target.filters.match(event);
       return match.matched === false
@@ -71,7 +71,7 @@ export const createTargetReactor = (deps: {
     },
     targets: () => current,
     load: (targets) => {
-      current = targets.reduce((index, target) => index.with({ kind: 'target_set', target }), current);
+      current = targetIndexOf([...current.all(), ...targets]);
       staged = current;
     },
   };

@@ -1,35 +1,42 @@
+import type { CrucibleEvent } from '../events/envelope.ts';
+import { createEqualityIndex, type Way } from './equality-index.ts';
 import type { Target, TargetChange } from './target.ts';
 
 /** Families whose events match a target only by name, never by `*`: otherwise every hook would trigger itself. */
 const OWN_FAMILIES: ReadonlySet<string> = new Set(['hook', 'webhook']);
 
 /**
- * Which targets may match an event, found by its type. Immutable: `with` gives the next one, so what a commit staged
- * can be dropped by keeping the old one.
+ * Which targets may match an event, found by its type and by the values that their filters ask for. Immutable: `with`
+ * gives the next one, so what a commit staged can be dropped by keeping the old one.
  */
 export interface TargetIndex {
   get(id: string): Target | undefined;
   readonly size: number;
   all(): readonly Target[];
-  /** In no order that means anything. A target may still not match: its filter decides. */
-  candidates(eventType: string): readonly Target[];
+  /**
+   * In no order that means anything, each once. A target may still not match: its filter decides. One that is not here
+   * would neither match nor fail.
+   */
+  candidates(event: CrucibleEvent): readonly Target[];
   with(change: TargetChange): TargetIndex;
 }
 
-export const emptyTargetIndex = (): TargetIndex => indexOf(new Map());
+/** The index of these targets; of several with one id the last counts. */
+export const targetIndexOf = (targets: Iterable<Target>): TargetIndex =>
+  indexOf(new Map(Array.from(targets, (target) => [target.id, target] as const)));
 
 const indexOf = (byId: ReadonlyMap<string, Target>): TargetIndex => {
   // Built on first use: a burst of changes, as at start-up, builds it once.
-  let byPattern: Map<string, Target[]> | undefined;
-  const patterns = (): Map<string, Target[]> => (byPattern ??= groupByPattern(byId.values()));
+  let byPattern: PatternIndex | undefined;
 
   return {
     get: (id) => byId.get(id),
     size: byId.size,
     all: () => [...byId.values()],
-    candidates: (eventType) => {
-      const lists = patternsOf(eventType).flatMap((pattern) => patterns().get(pattern) ?? []);
-      return lists.length < 2 ? lists : [...new Set(lists)];
+    candidates: (event) => {
+      const index = (byPattern ??= indexPatterns(byId.values()));
+      const found = patternsOf(event.type).flatMap((pattern) => index.get(pattern)?.(event) ?? []);
+      return found.length < 2 ? found : [...new Set(found)];
     },
     with: (change) => {
       const next = new Map(byId);
@@ -40,16 +47,19 @@ const indexOf = (byId: ReadonlyMap<string, Target>): TargetIndex => {
   };
 };
 
-const groupByPattern = (targets: Iterable<Target>): Map<string, Target[]> => {
-  const groups = new Map<string, Target[]>();
+type PatternIndex = ReadonlyMap<string, (event: CrucibleEvent) => readonly Target[]>;
+
+const indexPatterns = (targets: Iterable<Target>): PatternIndex => {
+  const ways = new Map<string, Way[]>();
   for (const target of targets) {
-    for (const pattern of new Set(target.filters.patterns)) {
-      const group = groups.get(pattern);
-      if (group === undefined) groups.set(pattern, [target]);
-      else group.push(target);
+    for (const { pattern, equalities } of target.filters.requirements) {
+      const way = { target, equalities };
+      const group = ways.get(pattern);
+      if (group === undefined) ways.set(pattern, [way]);
+      else group.push(way);
     }
   }
-  return groups;
+  return new Map(Array.from(ways, ([pattern, group]) => [pattern, createEqualityIndex(group)] as const));
 };
 
 /** `custom.note.imported` is found by itself, by `custom.note.*`, by `custom.*` and by `*`. */

@@ -1,12 +1,13 @@
 import { CrucibleError } from '../../kernel/errors.ts';
 import type { JsonValue } from '../../kernel/json.ts';
 import { catalogue as standard, type Catalogue } from '../catalogue.ts';
-import type { ClauseResult, CompiledFilters, MatchResult } from '../compiled.ts';
+import type { ClauseResult, CompiledFilters, MatchResult, Requirement } from '../compiled.ts';
 import type { CrucibleEvent } from '../envelope.ts';
 import { compileWhen, type CompiledWhen } from '../expressions/when.ts';
 import type { Condition, EventFilter } from '../filter.ts';
 import { ENVELOPE_FIELDS, isEnvelopeField } from './envelope-fields.ts';
 import { parsePattern, patternTest } from './event-pattern.ts';
+import { requiredEquality } from './equalities.ts';
 import { isOperator, OPERATORS, type OperatorName, type Test } from './operators.ts';
 import { parseFilters } from './parse.ts';
 import { show, valueAt, type Read } from './values.ts';
@@ -20,7 +21,9 @@ export interface CompileOptions {
 }
 
 /** One condition on one field. */
-interface Term {
+export interface Term {
+  /** `filter.tag`, `envelope.actor` */
+  readonly field: string;
   readonly clause: string;
   readonly operator: OperatorName;
   readonly operand: JsonValue;
@@ -28,8 +31,7 @@ interface Term {
   readonly test: Test;
 }
 
-interface CompiledFilter {
-  readonly pattern: string;
+interface CompiledFilter extends Requirement {
   readonly isMeant: (type: string) => boolean;
   readonly terms: readonly Term[];
   readonly when: CompiledWhen | undefined;
@@ -55,6 +57,7 @@ export const compileFilters = (
   return {
     source: parsed.filters,
     patterns: compiled.map(({ pattern }) => pattern),
+    requirements: compiled,
     match:
       compiled.length === 1 && only !== undefined
         ? (event) => matchOne(only, event)
@@ -86,6 +89,7 @@ const compileFilter = (
     pattern: filter.event_type,
     isMeant: patternTest(filter.event_type, options.starMatchesReactions ?? false),
     terms,
+    equalities: terms.flatMap((term) => requiredEquality(term) ?? []),
     when: filter.when === undefined ? undefined : compileWhen(filter.when, types, catalogue),
   };
 };
@@ -97,7 +101,7 @@ const readerOf = (path: string): Read<CrucibleEvent> => {
   return ({ payload }) => (Object.hasOwn(payload, path) ? payload[path] : undefined);
 };
 
-const termsOf = (condition: Condition, clause: string, read: Read<CrucibleEvent>): readonly Term[] => {
+const termsOf = (condition: Condition, field: string, read: Read<CrucibleEvent>): readonly Term[] => {
   const isObject = typeof condition === 'object' && condition !== null && !Array.isArray(condition);
   const entries = isObject
     ? Object.entries(condition as { [name: string]: JsonValue })
@@ -106,7 +110,8 @@ const termsOf = (condition: Condition, clause: string, read: Read<CrucibleEvent>
     isOperator(operator)
       ? [
           {
-            clause: `${clause}.${operator}`,
+            field,
+            clause: `${field}.${operator}`,
             operator,
             operand,
             read,

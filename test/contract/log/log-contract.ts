@@ -382,6 +382,7 @@ const varied = (n: number): Partial<NewEvent> => ({
 const filtersOf = (holds: (event: CrucibleEvent) => boolean, text: string): CompiledFilters => ({
   source: [{ event_type: '*', when: text }],
   patterns: ['*'],
+  requirements: [{ pattern: '*', equalities: [] }],
   match: (event) => ({ matched: holds(event) }),
   explain: () => [],
 });
