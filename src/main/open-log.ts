@@ -6,6 +6,7 @@ import type { ModeOf } from '../dispatch/mode.ts';
 import { createTargetReactor, type TargetReactor } from '../dispatch/reactor.ts';
 import { ATTEMPT_TABLE, DEFINITION_TABLE, RUN_TABLE } from '../dispatch/run.ts';
 import { catalogue } from '../events/catalogue.ts';
+import { GRAPH_TABLES } from '../graph/tables.ts';
 import { systemClock as clock } from '../kernel/clock.ts';
 import { newId } from '../kernel/ids.ts';
 import { createLog } from '../log/create-log.ts';
@@ -17,7 +18,7 @@ import { awaitLease } from './await-lease.ts';
 import type { Closers } from './closers.ts';
 import type { CrucibleDeps } from './deps.ts';
 
-const TABLES = [RUN_TABLE, ATTEMPT_TABLE, DEFINITION_TABLE, HOOK_TABLE, WEBHOOK_TABLE];
+const TABLES = [RUN_TABLE, ATTEMPT_TABLE, DEFINITION_TABLE, HOOK_TABLE, WEBHOOK_TABLE, ...GRAPH_TABLES];
 
 /** Three leases long: a writer that is gone is not taken for one that lives. ms */
 const LEASE_PATIENCE_MS = 30_000;

@@ -33,15 +33,21 @@ export interface GraphEdgeName {
 }
 
 /**
- * What a change of state does to the graph. Changes apply in their order, each to what the ones before it made. What
- * is there already (or gone already) changes nothing and causes no event.
+ * What a change of state does to the graph. Changes apply in their order, each to what the ones before it made; written
+ * and told is what they come to in the end. What is there already (or gone already) changes nothing and causes no event.
  */
 export type GraphChange =
-  /** Adds a node, or gives the one that is there this label. */
+  /** Adds a node, or gives the one that is there this label, which no event tells. */
   | { readonly op: 'add_node'; readonly node: GraphNode }
-  /** Takes the node and all its edges away; tags and entities that nothing holds any more go too. */
+  /**
+   * Takes the node and all its edges away; tags and entities that nothing holds any more go too. Of very many edges the
+   * node's event tells the number only.
+   */
   | { readonly op: 'remove_node'; readonly id: string }
-  /** An end that does not exist is added first if it stands in `ends`; else the edge is a mistake of the caller. */
+  /**
+   * An end that does not exist is added first if it stands in `ends`; else the edge is a mistake of the caller. An edge
+   * that is there gets the weight, if one is given: told as the end of the old edge and the beginning of the new one.
+   */
   | {
       readonly op: 'add_edge';
       readonly edge: GraphEdgeName & { readonly weight?: number };
