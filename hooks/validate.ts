@@ -8,9 +8,9 @@ import { checkCondition } from './check/condition.ts';
 import { probeHook, type ProbeDeps } from './check/probe.ts';
 import { checkTemplates } from './check/templates.ts';
 import type { HookDefinition } from './definition.ts';
-import { readFrontMatter } from './file/front-matter.ts';
+import { readFrontMatter } from '../src/kernel/front-matter/front-matter.ts';
 import type { HookPlace } from './file/inside.ts';
-import type { Locator } from './file/positions.ts';
+import type { Locator } from '../src/kernel/front-matter/positions.ts';
 import { notYetAvailable } from './not-yet.ts';
 import { readHook, writtenName, type ReadHook } from './read/hook.ts';
 

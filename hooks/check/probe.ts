@@ -3,7 +3,7 @@ import { scanTemplate } from '../../src/events/template-scan.ts';
 import { isCrucibleError, type Issue } from '../../src/kernel/errors.ts';
 import type { Sandbox } from '../../src/sandbox/sandbox.ts';
 import type { HookAction } from '../definition.ts';
-import type { Locator } from '../file/positions.ts';
+import type { Locator } from '../../src/kernel/front-matter/positions.ts';
 import type { ReadHook } from '../read/hook.ts';
 import { optional } from '../read/optional.ts';
 

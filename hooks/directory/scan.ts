@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Issue } from '../../src/kernel/errors.ts';
-import { MAX_FILE_LENGTH } from '../file/front-matter.ts';
+import { MAX_FILE_LENGTH } from '../../src/kernel/front-matter/front-matter.ts';
 import { isMissing, resolveInside } from '../file/inside.ts';
 import { decode, reason } from '../file/script-file.ts';
 

@@ -6,7 +6,7 @@ import { readAction } from './action.ts';
 import { isObject, readFields } from './fields.ts';
 import { optional } from './optional.ts';
 import { readOptions } from './options.ts';
-import { plainJsonIssues } from './plain-json.ts';
+import { plainJsonIssues } from '../../src/kernel/plain-json.ts';
 import * as schema from './schema.ts';
 import { readTests } from './tests.ts';
 import { readTrigger } from './trigger.ts';

@@ -1,9 +1,9 @@
-import type { Issue } from '../../src/kernel/errors.ts';
+import type { Issue } from './errors.ts';
 
-/** How deep a hook may nest: what people write is below 10. */
+/** How deep a value may nest: what people write is below 10. */
 const MAX_DEPTH = 32;
 
-/** How many values a hook may hold, aliases counted each time they are used. */
+/** How many values it may hold, aliases counted each time they are used. */
 const MAX_VALUES = 10_000;
 
 /**
@@ -19,7 +19,7 @@ export const plainJsonIssues = (value: unknown): readonly Issue[] => {
     if (left === 0)
       issues.push({
         path: '',
-        message: `the hook holds more than ${MAX_VALUES.toLocaleString('en')} values`,
+        message: `it holds more than ${MAX_VALUES.toLocaleString('en')} values`,
       });
     if (left <= 0) return;
     const problem = scalarProblem(node);

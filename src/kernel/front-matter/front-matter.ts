@@ -1,10 +1,10 @@
 import matter from 'gray-matter';
 import { LineCounter, parseDocument, type Document } from 'yaml';
-import { messageOf, type Issue } from '../../src/kernel/errors.ts';
-import { plainJsonIssues } from '../read/plain-json.ts';
+import { messageOf, type Issue } from '../errors.ts';
+import { plainJsonIssues } from '../plain-json.ts';
 import { atTheTop, createLocator, type Locator } from './positions.ts';
 
-/** The largest hook file, in characters, and the largest front matter in it. */
+/** The largest file with front matter that is read whole, in characters, and the largest front matter in it. */
 export const MAX_FILE_LENGTH = 512 * 1024;
 const MAX_FRONT_MATTER_LENGTH = 64 * 1024;
 
@@ -23,7 +23,7 @@ export interface FrontMatter {
 const FENCE = '---';
 
 /**
- * Reads the front matter of a hook file. gray-matter cuts the file; it parses nothing: as it ships, the word after the
+ * Reads the front matter of a file: the one way to do so, for hooks and notes alike. gray-matter cuts the file; it parses nothing: as it ships, the word after the
  * first `---` chooses an engine, and `---js` runs code. So the first line must be exactly `---`, our YAML reader stands
  * in place of its own, and every other engine refuses. A byte order mark and CRLF are accepted.
  */
