@@ -4,7 +4,7 @@ import type { NewId } from '../kernel/ids.ts';
 import type { Reactor, RegistryChange } from '../log/log.ts';
 import type { Target, TargetChange } from './target.ts';
 import { targetIndexOf, type TargetIndex } from './target-index.ts';
-import type { InGroup, Mode, ModeOf } from './mode.ts';
+import type { Mode, ModeOf } from './mode.ts';
 import { newRun } from './new-run.ts';
 import { RUN_TABLE } from './run.ts';
 
@@ -14,6 +14,8 @@ export interface TargetReactor extends Reactor {
   /** Sets the targets that were stored before, at start-up. */
   load(targets: readonly Target[]): void;
 }
+
+const NOTHING = { direct: 0, drain: 0 } as const;
 
 const isTargetChange = (change: RegistryChange): change is TargetChange =>
   change.kind === 'target_set' || change.kind === 'target_removed';
@@ -33,13 +35,14 @@ export const createTargetReactor = (deps: {
   let current = targetIndexOf([]);
   let staged = current;
   /** What the group that is being judged has come to so far, by target: the mode of the next run depends on it. */
-  const inGroup = new Map<string, { direct: number; drain: number }>();
-  const NOTHING: InGroup = { direct: 0, drain: 0 };
+  const inGroup = new Map<string, Readonly<Record<Mode, number>>>();
+  let directOfAll = 0;
 
   const modeOf = (target: string): Mode => {
     const before = inGroup.get(target) ?? NOTHING;
-    const mode = deps.modeOf?.(target, before) ?? 'direct';
+    const mode = deps.modeOf?.(target, { ...before, directOfAll }) ?? 'direct';
     inGroup.set(target, { ...before, [mode]: before[mode] + 1 });
+    if (mode === 'direct') directOfAll += 1;
     return mode;
   };
   const runDeps = { clock: deps.clock, newId: deps.newId, modeOf };
@@ -56,6 +59,7 @@ export const createTargetReactor = (deps: {
   return {
     begin: () => {
       inGroup.clear();
+      directOfAll = 0;
       staged = current;
     },
     stage: (change) => {

@@ -23,6 +23,8 @@ const LANE_CAPACITY = 2_000;
 const REFILL_BELOW = 200;
 /** Runs of one target that are started and not through their first attempt. */
 const MAX_OPEN = 8;
+/** When so many wait for their start, over all targets, each may have one here: the next ones are cheaper in its drain. */
+const BUSY = 64;
 const PAGE = 500;
 /** How long a run may go before its row says `running`. */
 const MARK_AFTER_MS = 100;
@@ -42,8 +44,11 @@ export interface Starter {
   stop(): Promise<void>;
   readonly waiting: number;
   readonly open: number;
-  /** How many more runs of this target may come here: the others are for its drain. */
-  roomFor(target: string): number;
+  /**
+   * How many more runs of this target may come here: the others are for its drain.
+   * @param coming how many of all targets are about to
+   */
+  roomFor(target: string, coming: number): number;
   /** Whether runs of this target wait here for their start. */
   hasWaiting(target: string): boolean;
   /** Why nothing starts at the moment; undefined: all is well. */
@@ -311,8 +316,11 @@ export const createStarter = (deps: StarterDeps): Starter => {
       await reading;
       await Promise.all(starting);
     },
-    roomFor: (target) =>
-      overflowed.has(target) || lanes.waiting >= CAPACITY ? 0 : MAX_OPEN - lanes.sizeOf(target),
+    roomFor: (target, coming) => {
+      if (overflowed.has(target) || lanes.waiting >= CAPACITY) return 0;
+      const most = lanes.waiting + coming >= BUSY ? 1 : MAX_OPEN;
+      return most - lanes.sizeOf(target);
+    },
     hasWaiting: (target) => lanes.waitingOf(target) > 0,
     get waiting() {
       return lanes.waiting;

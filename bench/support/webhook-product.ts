@@ -1,0 +1,80 @@
+import type { BuildEvent } from '../../src/dispatch/terminal-event.ts';
+import { buildEvent as build } from '../../src/events/build.ts';
+import type { NewEvent } from '../../src/events/envelope.ts';
+import { newId } from '../../src/kernel/ids.ts';
+import type { Committed } from '../../src/log/log.ts';
+import { ATTEMPT_TABLE, RUN_TABLE } from '../../src/dispatch/run.ts';
+import { openDispatch } from '../../src/main/open-dispatch.ts';
+import { openServices } from '../../src/main/open-services.ts';
+import { systemOrigin } from '../../src/main/system-origin.ts';
+import type { WebhookInput } from '../../src/webhooks/webhook.ts';
+import { openBenchLog } from './open-bench-log.ts';
+
+const buildEvent: BuildEvent = (input, origin) =>
+  build(input as Parameters<typeof build>[0], origin, { newId });
+
+const PAGE = 1_000;
+/** Registrations under way at once. */
+const CREATING = 50;
+
+/** The product with its webhooks: the log, matching, Temporal, deliveries and the ledger, in this process. */
+export const webhookProduct = async (temporal: { address: string; namespace: string }) => {
+  const { config, logger, closers, log, targets, useMode } = await openBenchLog(temporal);
+  const deps = {
+    config,
+    logger,
+    version: 'bench',
+    readSecret: () => undefined,
+    environment: {},
+    onFatal: (error: Error): never => {
+      throw error;
+    },
+  };
+  const { webhooks, policies } = openServices(deps, { log, targets }, closers);
+  const dispatch = openDispatch({ config, logger }, { log, policies, buildEvent, useMode }, closers);
+  await dispatch.temporal.untilWorking();
+  const origin = systemOrigin('bench', newId);
+
+  return {
+    /** @returns their ids, in the order of the inputs */
+    create: async (inputs: readonly WebhookInput[]): Promise<readonly string[]> => {
+      const ids: string[] = [];
+      for (let from = 0; from < inputs.length; from += CREATING) {
+        const made = await Promise.all(
+          inputs.slice(from, from + CREATING).map((input) => webhooks.create(input)),
+        );
+        ids.push(...made.map(({ webhook }) => webhook.id));
+      }
+      return ids;
+    },
+    remove: (id: string): Promise<void> => webhooks.remove(id),
+    publish: async (type: string, numbers: readonly number[]): Promise<void> => {
+      const filler = 'x'.repeat(200);
+      const events: NewEvent[] = numbers.map((n) => buildEvent({ type, payload: { n, filler } }, origin));
+      await log.append({ events });
+    },
+    onCommit: (listener: (committed: Committed) => void) => log.onCommit(listener),
+    /** Every run and every attempt in the ledger, counted by what it came to. */
+    ledger: async (): Promise<{ runs: Record<string, number>; attempts: Record<string, number> }> => {
+      const countBy = async (table: string, field: string): Promise<Record<string, number>> => {
+        const counts: Record<string, number> = {};
+        for (let after: string | undefined; ;) {
+          const rows = await log.records.list(table, { limit: PAGE, ...(after !== undefined && { after }) });
+          for (const row of rows) {
+            const word = String(row[field]);
+            counts[word] = (counts[word] ?? 0) + 1;
+          }
+          after = rows.at(-1)?.id;
+          if (rows.length < PAGE) return counts;
+        }
+      };
+      return {
+        runs: await countBy(RUN_TABLE.name, 'state'),
+        attempts: await countBy(ATTEMPT_TABLE.name, 'outcome'),
+      };
+    },
+    async [Symbol.asyncDispose]() {
+      await closers.closeAll();
+    },
+  };
+};
