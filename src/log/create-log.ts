@@ -6,12 +6,14 @@ import type { Logger } from '../kernel/logger.ts';
 import { createAppendLoop } from './append-loop.ts';
 import { createCommittedReads } from './committed-reads.ts';
 import { createHeadSignal } from './head-signal.ts';
+import { IDEMPOTENCY_TABLE, idempotencyId, type IdempotencyRecord } from './idempotency.ts';
 import { limitsFor, type LogLimits } from './limits.ts';
 import type { Committed, Log, Reactor } from './log.ts';
 import { createOldEvents } from './old-events.ts';
 import { positionAt } from './position-at.ts';
 import { queryPage } from './query.ts';
 import { createRecentEvents } from './recent-events.ts';
+import { answerOf } from './repeats.ts';
 import { createRecords } from './store-records.ts';
 import { replay, tail } from './replay.ts';
 import type { LogStore } from './store.ts';
@@ -88,6 +90,14 @@ export const createLog = async (deps: LogDeps): Promise<Log> => {
   return {
     records: createRecords(store),
     append: loop.append,
+    async answered(idempotency) {
+      const [record] = await store.getRows(IDEMPOTENCY_TABLE.name, [idempotencyId(idempotency)]);
+      if (record === undefined) return undefined;
+      // The store may show a record before its commit is synced.
+      await loop.settled();
+      const given = { nowMs: deps.clock.now(), readEvents: reads.many };
+      return answerOf(record as IdempotencyRecord, idempotency, given);
+    },
     get: reads.byId,
     // Each attempt of a run asks for its event, which as a rule was committed a moment ago.
     async at(position) {

@@ -49,6 +49,8 @@ export interface AppendResult {
   readonly events: readonly CrucibleEvent[];
   /** Which of the events were there before: all of them for a repeated idempotency key. */
   readonly duplicates: readonly boolean[];
+  /** The idempotency key was known, and nothing was written now; also of a request without events. */
+  readonly repeated?: boolean;
   readonly answer?: JsonObject;
 }
 
@@ -120,6 +122,11 @@ export interface Log {
    *   `idempotency_in_flight`, `overloaded`, `log_unavailable`, `fenced`
    */
   append(request: AppendRequest): Promise<AppendResult>;
+  /**
+   * What the request with this key was answered, if there has been one. For who must know before deciding what to append.
+   * @throws CrucibleError `idempotency_key_reused`
+   */
+  answered(idempotency: Idempotency): Promise<AppendResult | undefined>;
   get(id: string): Promise<CrucibleEvent | undefined>;
   at(position: number): Promise<CrucibleEvent | undefined>;
   /** @throws CrucibleError `bad_cursor`, `position_expired` */

@@ -6,7 +6,7 @@ import { CrucibleError, isCrucibleError } from '../kernel/errors.ts';
 import type { NewId } from '../kernel/ids.ts';
 import type { JsonObject } from '../kernel/json.ts';
 import type { Origin } from '../kernel/origin.ts';
-import type { Idempotency, Log } from '../log/log.ts';
+import type { AppendRequest, AppendResult, Idempotency, Log } from '../log/log.ts';
 import type { Mutation } from '../log/records.ts';
 import type { Change, GraphChange, Proposal } from './change.ts';
 
@@ -50,9 +50,10 @@ export interface StateWriter {
    * one transaction.
    *
    * Guarantee: decisions are made one at a time, each after the commit of the one before, so what `decide` reads is what
-   * the change is applied to. Writers in other processes are told apart by the guards of the mutations: on a conflict
-   * `decide` is asked again.
-   * @param decide is called with the intended events as the gate left them; may be called several times
+   * the change is applied to. Writers in other processes are met by the guards of the mutations: where one does not hold
+   * `decide` is asked again. A request whose idempotency key is known is neither gated nor decided.
+   * @param decide is called with the intended events as the gate left them; may be called several times, and what it
+   *   throws is final
    * @throws CrucibleError what the gate and `decide` throw, and those of `Log.append`
    */
   write(
@@ -65,7 +66,7 @@ export interface StateWriter {
 const MAX_TRIES = 5;
 
 export const createStateWriter = (deps: {
-  readonly log: Pick<Log, 'append'>;
+  readonly log: Pick<Log, 'append' | 'answered'>;
   readonly expandGraph: ExpandGraph;
   readonly gate: Gate;
   readonly newId: NewId;
@@ -79,28 +80,49 @@ export const createStateWriter = (deps: {
       ...(catalogue === undefined ? undefined : { catalogue }),
     });
 
-  const attempt = async (
-    decide: (intended: readonly Proposal[]) => Promise<Decided>,
-    intended: readonly Proposal[],
+  /** What is to be appended; undefined where the decision changes nothing that must be remembered. */
+  const requestOf = async (
+    { change, answer }: Decided,
     origin: Origin,
     idempotency: Idempotency | undefined,
-  ): Promise<Written> => {
-    const { change, answer } = await decide(intended);
+  ): Promise<AppendRequest | undefined> => {
     const graph = await deps.expandGraph(change.graph ?? [], origin.world);
     const events = [...change.events, ...graph.events].map((proposal) => build(proposal, origin));
     const mutations = [...change.mutations, ...graph.mutations];
-    if (events.length === 0 && mutations.length === 0 && idempotency === undefined)
-      return { events: [], answer, repeated: false };
-    const result = await log.append({
+    const { registry = [] } = change;
+    if (events.length + mutations.length + registry.length === 0 && idempotency === undefined)
+      return undefined;
+    return {
       events,
       mutations,
-      changes: change.registry ?? [],
+      changes: registry,
       ...(answer === undefined ? undefined : { answer }),
       ...(idempotency === undefined ? undefined : { idempotency }),
-    });
-    const repeated =
-      idempotency !== undefined && result.duplicates.length > 0 && result.duplicates.every(Boolean);
-    return { events: result.events, answer: repeated ? result.answer : answer, repeated };
+    };
+  };
+
+  const firstAnswer = async (idempotency: Idempotency | undefined): Promise<Written | undefined> => {
+    const first = idempotency === undefined ? undefined : await log.answered(idempotency);
+    return first === undefined ? undefined : repeatOf(first);
+  };
+
+  const decideAndAppend = async (
+    decide: () => Promise<Decided>,
+    origin: Origin,
+    idempotency: Idempotency | undefined,
+  ): Promise<Written> => {
+    for (let tries = 1; ; tries += 1) {
+      const decided = await decide();
+      const request = await requestOf(decided, origin, idempotency);
+      if (request === undefined) return { events: [], answer: decided.answer, repeated: false };
+      try {
+        const result = await log.append(request);
+        if (result.repeated === true) return repeatOf(result);
+        return { events: result.events, answer: decided.answer, repeated: false };
+      } catch (error) {
+        if (!isOvertaken(error) || tries >= MAX_TRIES) throw error;
+      }
+    }
   };
 
   /** The end of the line of decisions; a failed one does not hold up the next. */
@@ -115,17 +137,23 @@ export const createStateWriter = (deps: {
     write: async (decide, { intended = [], idempotency, origin = currentOrigin() } = {}) => {
       if (origin === undefined)
         throw new CrucibleError('internal', 'state was changed outside of any request');
+      // A repeat is answered before anybody is asked: what it asked for has happened, and may not be possible again.
+      const known = await firstAnswer(idempotency);
+      if (known !== undefined) return known;
       const passed = intended.length === 0 ? intended : await deps.gate(intended, origin);
-      return inLine(async () => {
-        for (let tries = 1; ; tries += 1) {
-          try {
-            return await attempt(decide, passed, origin, idempotency);
-          } catch (error) {
-            const overtaken = isCrucibleError(error, 'conflict') && tries < MAX_TRIES;
-            if (!overtaken) throw error;
-          }
-        }
-      });
+      return inLine(
+        async () =>
+          (await firstAnswer(idempotency)) ??
+          (await decideAndAppend(() => decide(passed), origin, idempotency)),
+      );
     },
   };
 };
+
+const repeatOf = ({ events, answer }: AppendResult): Written => ({ events, answer, repeated: true });
+
+/** The log refused a guard: a row that was read is another by now, has come, or has gone. */
+const isOvertaken = (error: unknown): boolean =>
+  isCrucibleError(error, 'conflict') ||
+  isCrucibleError(error, 'already_exists') ||
+  isCrucibleError(error, 'not_found');

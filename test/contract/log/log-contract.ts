@@ -87,7 +87,13 @@ export const describeLog = (harness: StoreHarness): void => {
       const first = await log.append({ events: sampleEvents(3), idempotency, answer: { created: ['x'] } });
       expect(first.duplicates).toEqual([false, false, false]);
       const repeat = await log.append({ events: sampleEvents(3), idempotency, answer: { created: ['y'] } });
-      expect(repeat).toEqual({ ...first, duplicates: [true, true, true] });
+      const firstAgain = { ...first, duplicates: [true, true, true], repeated: true };
+      expect(repeat).toEqual(firstAgain);
+      expect(await log.answered(idempotency)).toEqual(firstAgain);
+      expect(await log.answered({ ...idempotency, key: 'unused' })).toBeUndefined();
+      expect((await failure(log.answered({ ...idempotency, hash: 'h2' }))).code).toBe(
+        'idempotency_key_reused',
+      );
       const reused = await failure(log.append({ events: [], idempotency: { ...idempotency, hash: 'h2' } }));
       expect(reused.code).toBe('idempotency_key_reused');
       await log.append({
@@ -97,16 +103,24 @@ export const describeLog = (harness: StoreHarness): void => {
       expect(log.head()).toBe(4);
       await log.close();
       const again = await openOn(database);
-      expect(await again.append({ events: [], idempotency })).toEqual({
-        ...first,
-        duplicates: [true, true, true],
-      });
+      expect(await again.append({ events: [], idempotency })).toEqual(firstAgain);
       clock.nowMs += 30 * 24 * 60 * 60 * 1_000;
+      expect(await again.answered(idempotency)).toBeUndefined();
       const late = await again.append({
         events: sampleEvents(1),
         idempotency: { ...idempotency, hash: 'h3' },
       });
       expect(late.duplicates).toEqual([false]);
+    });
+
+    test('a request without events is repeated by its key as well', async () => {
+      const log = await open();
+      const idempotency = { scope: 's', key: 'rows only', hash: 'h' };
+      const first = await log.append({ events: [], idempotency, answer: { count: 1 } });
+      expect(first.repeated).toBeUndefined();
+      const repeat = await log.append({ events: sampleEvents(1), idempotency, answer: { count: 2 } });
+      expect(repeat).toEqual({ events: [], duplicates: [], repeated: true, answer: { count: 1 } });
+      expect(log.head()).toBe(0);
     });
 
     test('a key under way is in flight, and a request that failed leaves its key free', async () => {
