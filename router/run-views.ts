@@ -6,7 +6,7 @@ import { isoTime, isoTimeOrNull } from './time.ts';
 
 const runFields = {
   id: z.string().meta({ example: 'run_01932f6e-7c1a-7d3e-8f00-1234567890ab' }),
-  kind: z.enum(['hook', 'webhook', 'flow']),
+  kind: z.enum(['hook', 'webhook', 'flow', 'agent']),
   target: z.string().meta({ example: 'hook:notify-important' }),
   definition_hash: z.string().meta({ description: 'Content hash of the definition that matched.' }),
   event_id: z.string(),

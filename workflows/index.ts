@@ -4,4 +4,5 @@
  */
 export { hook } from './hook.ts';
 export { delivery } from './delivery.ts';
+export { action } from './action.ts';
 export { drain } from './drain.ts';

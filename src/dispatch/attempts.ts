@@ -154,7 +154,7 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
     try {
       await record(
         {
-          events: final ? [deps.buildEvent(terminalEvent(ending), originOf(run, event))] : [],
+          events: final ? [deps.buildEvent(terminalEvent(ending, event), originOf(run, event))] : [],
           ledger: true,
           mutations: [
             {

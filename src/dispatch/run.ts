@@ -2,7 +2,7 @@ import type { JsonObject } from '../kernel/json.ts';
 import type { TableDefinition } from '../log/records.ts';
 
 /**
- * A run: one reaction of one target (hook, webhook, flow) to one event. Its row is written in the commit of the event,
+ * A run: one reaction of one target (hook, webhook, flow, agent) to one event. Its row is written in the commit of the event,
  * so there is no window in which a matched event has none. States and transitions: `states.ts`.
  */
 export const RUN_STATES = [
@@ -19,14 +19,14 @@ export const RUN_STATES = [
 ] as const;
 export type RunState = (typeof RUN_STATES)[number];
 
-export type RunKind = 'hook' | 'webhook' | 'flow';
+export type RunKind = 'hook' | 'webhook' | 'flow' | 'agent';
 
 /** The row of a run. A type, not an interface, so that it is a `Row`. Times are ms since the epoch. */
 export type Run = {
   /** `run_<UUIDv7>` */
   readonly id: string;
   readonly kind: RunKind;
-  /** `hook:<name>`, `webhook:<whk id>`, `flow:<name>` */
+  /** `hook:<name>`, `webhook:<whk id>`, `flow:<name>`, `agent:<world>/<id>` */
   readonly target: string;
   /** Content hash of the definition that matched; a run keeps it whatever the target becomes. */
   readonly definition: string;

@@ -26,7 +26,7 @@ export const createSettle =
       outcome: undefined,
     } as const;
     await deps.log.append({
-      events: event === undefined ? [] : [deps.buildEvent(terminalEvent(ending), originOf(run, event))],
+      events: event === undefined ? [] : [deps.buildEvent(terminalEvent(ending, event), originOf(run, event))],
       ledger: true,
       mutations: [
         {

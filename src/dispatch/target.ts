@@ -2,9 +2,9 @@ import type { CompiledFilters } from '../events/compiled.ts';
 import type { RunKind } from './run.ts';
 import type { RegistryChange } from '../log/log.ts';
 
-/** Something that reacts to events, as matching sees it. Hooks, webhooks and flows each become one. */
+/** Something that reacts to events, as matching sees it. Hooks, webhooks, flows and agents each become one. */
 export interface Target {
-  /** `hook:<name>`, `webhook:<whk id>`, `flow:<name>` */
+  /** `hook:<name>`, `webhook:<whk id>`, `flow:<name>`, `agent:<world>/<id>` */
   readonly id: string;
   readonly kind: RunKind;
   /** The worlds it sees; `*` in a filter never crosses them. */

@@ -13,13 +13,23 @@ export type BuildEvent = (
 
 /** Every event made on behalf of a run continues the story of the run's event, one step deeper. */
 export const originOf = (run: Run, event: CrucibleEvent): Origin => ({
-  source: { kind: 'system', component: `${run.kind}s` },
-  actor: run.target,
+  ...speakerOf(run, event),
   world: run.world,
   correlation_id: run.correlation_id,
   causation_id: event.id,
   depth: run.depth + 1,
 });
+
+/** What an agent does it does itself, in its own name; all else is done by the system on behalf of the target. */
+const speakerOf = (run: Run, event: CrucibleEvent): Pick<Origin, 'source' | 'actor'> => {
+  if (run.kind !== 'agent')
+    return { source: { kind: 'system', component: `${run.kind}s` }, actor: run.target };
+  const id = agentOf(event);
+  return { source: { kind: 'agent', agent_id: id }, actor: `agent:${id}` };
+};
+
+/** Whom a request for an action is for; its schema says that it is there. */
+const agentOf = ({ payload }: CrucibleEvent): string => String(payload['agent_id']);
 
 /** What is known when a run ends. */
 export interface Ending {
@@ -44,18 +54,48 @@ const errorOf = ({ outcome, reason }: Ending): JsonObject => {
   return { code: reason ?? 'unknown', message: because ?? reason ?? 'unknown' };
 };
 
-/** An event carries a small output whole; a large one stands in the attempt alone. */
-const MAX_OUTPUT_CHARACTERS = 16_384;
+/** An event carries a small value whole; a large one stands elsewhere alone. */
+const MAX_SHOWN_CHARACTERS = 16_384;
 
-const shown = (output: JsonValue): JsonValue => {
-  const characters = JSON.stringify(output).length;
-  return characters <= MAX_OUTPUT_CHARACTERS
-    ? output
-    : { omitted: `the output has ${characters} characters; it stands in the attempt` };
+const shown = <T extends JsonValue>(value: T, what: string, where: string): T | JsonObject => {
+  const characters = JSON.stringify(value).length;
+  return characters <= MAX_SHOWN_CHARACTERS
+    ? value
+    : { omitted: `the ${what} has ${characters} characters; it stands in ${where}` };
 };
 
-/** The one event that comes out of every execution: its type and payload. Pure. */
-export const terminalEvent = (ending: Ending): { type: string; payload: JsonObject; subject: string } => {
+interface TerminalEvent {
+  readonly type: string;
+  readonly payload: JsonObject;
+  readonly subject: string;
+}
+
+const actionExecuted = (ending: Ending, event: CrucibleEvent): TerminalEvent => {
+  const { run, durationMs, state, outcome } = ending;
+  const success = state === 'succeeded';
+  const output = outcome?.kind === 'succeeded' ? outcome.output : undefined;
+  return {
+    type: 'agent.action_executed',
+    payload: {
+      agent_id: agentOf(event),
+      action: event.payload['action'] ?? '',
+      inputs: shown(event.payload['inputs'] ?? {}, 'input', `the event ${event.id}`),
+      ...(success && output !== undefined && { outputs: shown(output, 'output', 'the attempt') }),
+      duration_ms: durationMs,
+      success,
+      ...(!success && { error: errorOf(ending) }),
+      run_id: run.id,
+    },
+    subject: `agent:${agentOf(event)}`,
+  };
+};
+
+/**
+ * The one event that comes out of every execution: its type and payload. Pure.
+ * @param event the one that the run reacts to
+ */
+export const terminalEvent = (ending: Ending, event: CrucibleEvent): TerminalEvent => {
+  if (ending.run.kind === 'agent') return actionExecuted(ending, event);
   const { run, attempt, durationMs, state, reason, outcome } = ending;
   const name = run.target.slice(run.target.indexOf(':') + 1);
   const shared = {
@@ -80,7 +120,10 @@ export const terminalEvent = (ending: Ending): { type: string; payload: JsonObje
     const output = outcome?.kind === 'succeeded' ? outcome.output : undefined;
     return {
       type: 'hook.executed',
-      payload: { ...payload, ...(output !== undefined && { output: shown(output) }) },
+      payload: {
+        ...payload,
+        ...(output !== undefined && { output: shown(output, 'output', 'the attempt') }),
+      },
       subject: run.target,
     };
   }

@@ -18,7 +18,7 @@ test('the families hold the events that the design lists', () => {
     memory: 10,
     graph: 7,
     file: 7,
-    agent: 9,
+    agent: 10,
     flow: 5,
     system: 8,
     hook: 6,

@@ -4,7 +4,11 @@ import type { Run, RunKind } from '../dispatch/run.ts';
 import type { RunInput } from '../../workflows/protocol.ts';
 
 /** Which workflow (by its exported name) runs which kind of run. */
-const WORKFLOW_TYPES: Readonly<Partial<Record<RunKind, string>>> = { hook: 'hook', webhook: 'delivery' };
+const WORKFLOW_TYPES: Readonly<Partial<Record<RunKind, string>>> = {
+  hook: 'hook',
+  webhook: 'delivery',
+  agent: 'action',
+};
 
 /** @throws CrucibleError `internal`: a run of this kind must not have been made */
 export const workflowTypeOf = (run: Run): string => {

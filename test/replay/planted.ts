@@ -13,4 +13,5 @@ export async function delivery(input: RunInput): Promise<RunResult> {
   return runAttempts(input);
 }
 
+export { action } from '../../workflows/action.ts';
 export { drain } from '../../workflows/drain.ts';

@@ -16,6 +16,7 @@ export interface Scenario {
 }
 
 const webhook = (): Run => pendingRun({ kind: 'webhook', target: 'webhook:whk_1' });
+const agent = (): Run => pendingRun({ kind: 'agent', target: 'agent:default/web-search' });
 
 export const scenarios = (): Scenario[] => [
   { name: 'hook-local', run: pendingRun(), policy: policy(), calls: [done()] },
@@ -49,6 +50,12 @@ export const scenarios = (): Scenario[] => [
     run: webhook(),
     policy: policy(),
     calls: [again(2, 0), done('failed', 'http_410')],
+  },
+  {
+    name: 'action-retries',
+    run: agent(),
+    policy: policy({ local: false }),
+    calls: [again(2, 20), done()],
   },
 ];
 

@@ -7,11 +7,12 @@ const room = id('The room.');
 
 const registered = defineEventType({
   type: 'agent.registered',
-  version: '1.0.0',
+  version: '1.1.0',
   description: 'An agent is known from now on.',
   schema: z.strictObject({
     agent_id,
     name: text('Its name for people.'),
+    version: text('Its own version.').optional(),
     capabilities: z.array(z.string()).optional().describe('The actions that it offers.'),
     metadata: jsonObject('What it says of itself.').optional(),
   }),
@@ -42,9 +43,22 @@ const leftRoom = defineEventType({
   example: { agent_id: 'web-search', room: 'research' },
 });
 
+const actionRequested = defineEventType({
+  type: 'agent.action_requested',
+  version: '1.0.0',
+  description:
+    'Somebody wants an agent to do something. Leads to a run, which ends with `agent.action_executed`.',
+  schema: z.strictObject({
+    agent_id,
+    action: text('Which of its actions.'),
+    inputs: jsonObject('What it is given. Fits the schema of the action.'),
+  }),
+  example: { agent_id: 'web-search', action: 'search', inputs: { q: 'scaled dot-product attention' } },
+});
+
 const actionExecuted = defineEventType({
   type: 'agent.action_executed',
-  version: '1.0.0',
+  version: '1.1.0',
   description: 'An agent did something, or tried to.',
   schema: z.strictObject({
     agent_id,
@@ -54,6 +68,7 @@ const actionExecuted = defineEventType({
     duration_ms: durationMs,
     success: z.boolean().describe('Whether it worked.'),
     error: failure.nullable().optional().describe('What went wrong; absent or null if it worked.'),
+    run_id: id('The run that did it, if Crucible did.').optional(),
   }),
   example: {
     agent_id: 'web-search',
@@ -128,6 +143,7 @@ export const agentEvents = [
   unregistered,
   joinedRoom,
   leftRoom,
+  actionRequested,
   actionExecuted,
   messageSent,
   messageReceived,
