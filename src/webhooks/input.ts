@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Issue } from '../kernel/errors.ts';
 import { didYouMean } from '../events/nearest.ts';
-import { problemOfHeaderName, problemOfHeaderValue } from './headers.ts';
+import { problemOfHeaderName, problemOfHeaderValue } from '../egress/header-rules.ts';
 import { RETRY_ON_TERM } from './response-rules.ts';
 import { problemOfSigningSecret } from './signing-secret.ts';
 

@@ -11,7 +11,7 @@ import { parseFilters } from '../events/filters/index.ts';
 import type { Log } from '../log/log.ts';
 import { DEFINITION_TABLE } from '../dispatch/run.ts';
 import type { TargetChange } from '../dispatch/target.ts';
-import { isCredentialHeader } from './headers.ts';
+import { isCredentialHeader } from '../egress/header-rules.ts';
 import { readInput, type ReadInput } from './input.ts';
 import { isFailing } from './status.ts';
 import {

@@ -1,5 +1,6 @@
 /**
- * Which headers a webhook's owner may set, and what no record may show of them.
+ * Which headers somebody may set on requests that are sent for them (the owner of a webhook, an agent), and what no
+ * record may show of them.
  */
 
 /** A field name of HTTP (RFC 9110, section 5.1). */
@@ -32,7 +33,7 @@ const RESERVED = new Set([
 ]);
 const RESERVED_PREFIXES = ['webhook-', 'x-crucible-', 'proxy-'];
 
-/** Credentials belong in `auth`, where they are kept encrypted. */
+/** They carry a credential by definition (RFC 9110, section 11; RFC 6265). A webhook has `auth` for that. */
 const FOR_AUTH = new Set(['authorization', 'cookie']);
 
 /** Names that by custom carry a credential: their values are kept and shown as secrets. */
@@ -40,7 +41,8 @@ const CREDENTIAL =
   /(?:^|[-_])(?:api-?key|key|token|secret|password|passwd|credentials?|session|auth)(?:$|[-_])|apikey/i;
 
 /** Whether the value of this header is to be treated as a secret. */
-export const isCredentialHeader = (name: string): boolean => CREDENTIAL.test(name);
+export const isCredentialHeader = (name: string): boolean =>
+  CREDENTIAL.test(name) || FOR_AUTH.has(name.toLowerCase());
 
 /** What is wrong with a header name; undefined: nothing. `forAuth`: it carries the credential of `auth: header`. */
 export function problemOfHeaderName(name: string, forAuth: boolean): string | undefined {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isCredentialHeader, problemOfHeaderName, problemOfHeaderValue } from './headers.ts';
+import { isCredentialHeader, problemOfHeaderName, problemOfHeaderValue } from './header-rules.ts';
 
 describe('header names', () => {
   it.each(['X-Team', 'x_under', 'A', 'Forwarded', "!#$%&'*+-.^_`|~"])('%s may be given', (name) => {
@@ -32,7 +32,7 @@ describe('header names', () => {
     expect(problemOfHeaderName(name, true)).toBeUndefined();
   });
 
-  it.each(['X-Api-Key', 'apikey', 'x-auth-token', 'X-Shared-Secret', 'x_password', 'X-Session'])(
+  it.each(['X-Api-Key', 'apikey', 'x-auth-token', 'X-Shared-Secret', 'x_password', 'X-Session', 'COOKIE'])(
     '%s carries a credential',
     (name) => {
       expect(isCredentialHeader(name)).toBe(true);
