@@ -23,10 +23,13 @@ export interface Round {
   readonly fromAck: number;
 }
 
+/** Events of one append. */
+const EVENTS_A_CALL = 500;
+
 /** The product with one hook whose action only says that it began. */
 export const idleProduct = async (temporal: { address: string; namespace: string }) => {
   const { config, logger, closers, log, useMode } = await openBenchLog(temporal);
-  let began = Promise.withResolvers<number>();
+  const waiting = new Map<string, (beganAt: number) => void>();
   const policies = createPolicies(log.records, {
     hook: {
       policy: () => ({
@@ -35,9 +38,11 @@ export const idleProduct = async (temporal: { address: string; namespace: string
         schedule: { kind: 'fixed', initialMs: 0 },
         jitter: 0,
         local: true,
+        maxInFlight: 64,
       }),
-      execute: async () => {
-        began.resolve(performance.now());
+      execute: async ({ event }) => {
+        waiting.get(event.id)?.(performance.now());
+        waiting.delete(event.id);
         return { kind: 'succeeded', detail: {} };
       },
     },
@@ -66,17 +71,47 @@ export const idleProduct = async (temporal: { address: string; namespace: string
   closers.add(() => connection.close());
   const client = new Client({ connection, namespace: temporal.namespace });
 
+  const makeEvent = () =>
+    buildEvent({ type: 'custom.bench.tick', payload: { filler: 'x'.repeat(200) } }, origin);
+  /** One publish, until its action begins. */
+  const publish = async (): Promise<Round & { readonly id: string }> => {
+    const event = makeEvent();
+    const began = Promise.withResolvers<number>();
+    waiting.set(event.id, began.resolve);
+    const called = performance.now();
+    await log.append({ events: [event] });
+    const acknowledged = performance.now();
+    const begun = await began.promise;
+    return {
+      id: event.id,
+      ack: acknowledged - called,
+      fromCall: begun - called,
+      fromAck: begun - acknowledged,
+    };
+  };
+
   return {
+    publish,
     /** One publish; waits until its workflow is over, as the baseline does, so that the next one finds an idle system. */
-    round: async (): Promise<{ ack: number; fromCall: number; fromAck: number }> => {
-      began = Promise.withResolvers<number>();
-      const called = performance.now();
-      const event = buildEvent({ type: 'custom.bench.tick', payload: { filler: 'x'.repeat(200) } }, origin);
-      await log.append({ events: [event] });
-      const acknowledged = performance.now();
-      const begun = await began.promise;
-      await client.workflow.getHandle(`hook:bench:${event.id}`).result();
-      return { ack: acknowledged - called, fromCall: begun - called, fromAck: begun - acknowledged };
+    round: async (): Promise<Round> => {
+      const { id, ...round } = await publish();
+      await client.workflow.getHandle(`hook:bench:${id}`).result();
+      return round;
+    },
+    /** Publishes so many events in one go, and waits until the run of the last one is recorded. */
+    burst: async (events: number): Promise<void> => {
+      const ended = Promise.withResolvers<void>();
+      let left = events;
+      const stop = log.onCommit((committed) => {
+        left -= committed.events.filter(({ type }) => type === 'hook.executed').length;
+        if (left <= 0) ended.resolve();
+      });
+      for (let from = 0; from < events; from += EVENTS_A_CALL) {
+        const length = Math.min(EVENTS_A_CALL, events - from);
+        await log.append({ events: Array.from({ length }, makeEvent) });
+      }
+      await ended.promise;
+      stop();
     },
     async [Symbol.asyncDispose]() {
       await closers.closeAll();

@@ -13,8 +13,15 @@ const WAIT = { timeout: 60_000, interval: 100 };
 /** More than a worker has places for: a webhook that hangs would take them all if nothing held it back. */
 const EVENTS = 700;
 const AT_ONCE = 100;
+const MANY = 20;
 
-test('while one webhook hangs, the others and the hooks get everything', async () => {
+/** Nobody listens there any more. */
+const deadUrl = async (): Promise<string> => {
+  await using receiver = await startReceiver();
+  return receiver.url;
+};
+
+test('while one webhook hangs and one is dead, the others and the hooks get everything', async () => {
   const { rest } = stack;
   await using hanging = await startReceiver(() => undefined);
   await using good = await startReceiver();
@@ -26,7 +33,14 @@ test('while one webhook hangs, the others and the hooks get everything', async (
   const filters = [{ event_type: 'custom.hang' }];
   // A minute is longer than this test may take: whatever waits for the one that hangs is seen to.
   const hung = await create('/webhooks', { url: hanging.url, filters, options: { timeout_ms: 60_000 } });
+  const gone = await create('/webhooks', { url: await deadUrl(), filters });
   const fine = await create('/webhooks', { url: good.url, filters });
+  const others: string[] = [];
+  for (let n = 0; n < MANY; n += 1) {
+    others.push(
+      await create('/webhooks', { url: `${good.url}/${n}`, filters: [{ event_type: 'custom.beside' }] }),
+    );
+  }
   const trigger = { events: [{ type: 'custom.beside' }] };
   const action = { type: 'script', source: 'export default () => 1;' };
   await create('/hooks', { name: 'beside', trigger, action });
@@ -49,9 +63,19 @@ test('while one webhook hangs, the others and the hooks get everything', async (
   };
   await expect.poll(() => states(`/webhooks/${fine}/deliveries`), WAIT).toEqual({ succeeded: EVENTS });
   await expect.poll(() => states('/hooks/beside/runs'), WAIT).toEqual({ succeeded: beside.length });
-  expect(good.received.map(({ headers }) => String(headers['x-crucible-event-id'])).toSorted()).toEqual(
-    ids.toSorted(),
-  );
+  for (const id of others)
+    await expect.poll(() => states(`/webhooks/${id}/deliveries`), WAIT).toEqual({ succeeded: beside.length });
+  const received = (at: string): string[] =>
+    good.received
+      .filter(({ path }) => path === at)
+      .map(({ headers }) => String(headers['x-crucible-event-id']))
+      .toSorted();
+  expect(received('/hook')).toEqual(ids.toSorted());
+  for (let n = 0; n < MANY; n += 1) expect(received(`/hook/${n}`)).toEqual(beside.toSorted());
+  // The dead one is tried again later, event by event; nothing of it is lost or given up.
+  const { succeeded, dead, failed, ...open } = await states(`/webhooks/${gone}/deliveries`);
+  expect([succeeded, dead, failed]).toEqual([undefined, undefined, undefined]);
+  expect(Object.values(open).reduce((sum, count) => sum + count, 0)).toBe(EVENTS);
   // All of that while not one delivery to the other has come to an end, and only as many as it may have are open.
   const { running = 0, pending = 0, ...ended } = await states(`/webhooks/${hung}/deliveries`);
   expect(ended).toEqual({});
