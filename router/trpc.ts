@@ -29,16 +29,40 @@ const t = initTRPC
 
 export const createTrpcRouter = t.router;
 
+/** The first parameter of a path: the single thing that a route is about. */
+const subjectOf = (meta: ProcedureMeta | undefined): string | undefined =>
+  /\{(\w+)\}/.exec(meta?.openapi?.path ?? '')?.[1];
+
 /**
- * The start of every procedure: refuses callers without the permission, and runs the rest under the origin of the
- * request, so that services find it by `currentOrigin()`.
+ * The id or name that the path of the route names, from the input as it came: credentials may hold a permission for
+ * single things. Undefined for a route about no single thing, which such credentials therefore do not open.
+ */
+const subjectIn = async (
+  meta: ProcedureMeta | undefined,
+  getRawInput: () => Promise<unknown>,
+): Promise<string | undefined> => {
+  const field = subjectOf(meta);
+  if (field === undefined) return undefined;
+  const input = await getRawInput();
+  if (typeof input !== 'object' || input === null || !Object.hasOwn(input, field)) return undefined;
+  const value: unknown = (input as Readonly<Record<string, unknown>>)[field];
+  return typeof value === 'string' ? value : undefined;
+};
+
+/**
+ * The start of every procedure: refuses callers without the permission (on the single thing that its path names, where
+ * they hold it for some only), and runs the rest under the origin of the request, so that services find it by
+ * `currentOrigin()`.
  */
 export const requires = (permission: Permission) =>
-  t.procedure.meta({ permission }).use(({ ctx, next }) => {
+  t.procedure.meta({ permission }).use(async ({ ctx, meta, getRawInput, next }) => {
     const { caller } = ctx;
     if (caller === undefined)
       throw new CrucibleError('unauthenticated', 'The request carries no credentials');
-    assertPermitted(caller.principal, permission);
+    const { principal } = caller;
+    const subject =
+      principal.limited?.has(permission) === true ? await subjectIn(meta, getRawInput) : undefined;
+    assertPermitted(principal, permission, subject);
     return withOrigin(caller.origin, () => next({ ctx: { ...ctx, caller } }));
   });
 

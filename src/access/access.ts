@@ -1,15 +1,24 @@
 import { CrucibleError } from '../kernel/errors.ts';
-import { hashKey, looksLikeKey, parseKey, sameHash } from './key-format.ts';
+import { assertUndamaged, hashKey, looksLikeKey, sameHash } from './key-format.ts';
+import type { KeyRing } from './key-ring.ts';
+import type { KeyRow } from './key-row.ts';
 import { ALL_PERMISSIONS } from './permission.ts';
 import type { Principal } from './principal.ts';
+import { looksLikeToken } from './tokens.ts';
+import type { VerifyToken } from './tokens.ts';
 
-/** Turns credentials into a principal. Keys in the store and JWTs will answer to the same interface. */
+/** Turns credentials into a principal: the admin key, an API key, or a JSON Web Token. */
 export interface Access {
   /**
    * @param authorization the `Authorization` header (RFC 6750 bearer tokens)
-   * @throws CrucibleError `unauthenticated`
+   * @throws CrucibleError `unauthenticated`, `issuer_unavailable`
    */
   authenticate(authorization: string | undefined): Promise<Principal>;
+  /**
+   * Called with a principal's id when its credentials are revoked, for what stays open after a request: a stream ends
+   * then. Credentials that end by themselves say so in `Principal.expiresAt`. @returns ends it
+   */
+  onRevoked?(listener: (principalId: string) => void): () => void;
 }
 
 /** The shortest admin key that is taken from outside. */
@@ -40,11 +49,17 @@ const bearerToken = (authorization: string | undefined): string => {
 };
 
 /**
- * Access with one admin key, which may do everything everywhere.
+ * Access with an admin key, which may do everything everywhere; with `keys`, API keys; with `verifyToken`, tokens.
  * @param options.adminKey as text; only its SHA-256 is kept from here on
  * @throws CrucibleError `config_invalid` for a key that is too short
  */
-export const createAccess = (options: { readonly adminKey: string }): Access => {
+export const createAccess = (options: {
+  readonly adminKey: string;
+  readonly keys?: Pick<KeyRing, 'authenticate' | 'get' | 'onRevoked'>;
+  readonly verifyToken?: VerifyToken;
+  /** Told of each use of an API key. */
+  readonly used?: (row: KeyRow) => void;
+}): Access => {
   if (options.adminKey.length < MIN_ADMIN_KEY_LENGTH) {
     throw new CrucibleError(
       'config_invalid',
@@ -54,17 +69,28 @@ export const createAccess = (options: { readonly adminKey: string }): Access => 
       },
     );
   }
+  const { keys, verifyToken, used } = options;
   const adminHash = hashKey(options.adminKey);
+
+  const byKey = (text: string): Principal => {
+    if (keys === undefined) {
+      assertUndamaged(text);
+      throw new CrucibleError('unauthenticated', 'The credentials are not valid', { hint: HINT });
+    }
+    const principal = keys.authenticate(text);
+    const row = keys.get(principal.id);
+    if (row !== undefined) used?.(row);
+    return principal;
+  };
+
   return {
     async authenticate(authorization) {
       const token = bearerToken(authorization);
       if (sameHash(hashKey(token), adminHash)) return ADMIN;
-      if (looksLikeKey(token) && parseKey(token) === undefined) {
-        throw new CrucibleError('unauthenticated', 'The API key is damaged: its checksum does not fit', {
-          hint: 'Copy the whole key again: crk_, and three parts joined by underscores.',
-        });
-      }
+      if (looksLikeKey(token)) return byKey(token);
+      if (verifyToken !== undefined && looksLikeToken(token)) return verifyToken(token);
       throw new CrucibleError('unauthenticated', 'The credentials are not valid', { hint: HINT });
     },
+    onRevoked: (listener) => keys?.onRevoked(listener) ?? ((): void => undefined),
   };
 };

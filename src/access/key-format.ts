@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { CrucibleError } from '../kernel/errors.ts';
 
 /**
  * API keys read `crk_<id>_<secret>_<checksum>`: 12, 43 and 6 characters of [A-Za-z0-9]. The id finds the stored hash without a
@@ -55,6 +56,15 @@ export const parseKey = (text: string): ApiKey | undefined => {
   const [, id, secret, given] = KEY.exec(text) ?? [];
   if (id === undefined || secret === undefined || given !== checksum(id, secret)) return undefined;
   return { id, secret };
+};
+
+/** @returns the parts @throws CrucibleError `unauthenticated` for a key that is cut off or mistyped */
+export const assertUndamaged = (text: string): ApiKey => {
+  const key = parseKey(text);
+  if (key !== undefined) return key;
+  throw new CrucibleError('unauthenticated', 'The API key is damaged: its checksum does not fit', {
+    hint: 'Copy the whole key again: crk_, and three parts joined by underscores.',
+  });
 };
 
 /** Whether the text means to be one of our keys, right or wrong. */

@@ -1,5 +1,6 @@
 import { CrucibleError } from '../kernel/errors.ts';
 import type { EventSource } from '../kernel/origin.ts';
+import { allows } from './grants.ts';
 import type { Permission } from './permission.ts';
 
 /** Who makes a request, as the credentials say. Actor and source come from here, never from a body. */
@@ -12,7 +13,13 @@ export interface Principal {
   /** The worlds it may act in and see, the default one first; undefined: all of them. */
   readonly worlds: readonly string[] | undefined;
   readonly permissions: ReadonlySet<Permission>;
+  /** Permissions on single things: the ids or names by permission. Absent: none. */
+  readonly limited?: ReadonlyMap<Permission, ReadonlySet<string>>;
+  /** When the credentials end, ms since the epoch; absent: not by themselves. What stays open longer must look again. */
+  readonly expiresAt?: number;
 }
+
+const NONE: ReadonlyMap<Permission, ReadonlySet<string>> = new Map();
 
 /** Where writes go when the principal may act everywhere and the request names no world. */
 const DEFAULT_WORLD = 'default';
@@ -24,7 +31,8 @@ export interface WorldScope {
   readonly visible: readonly string[] | undefined;
 }
 
-const WORLD_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+/** The name of a world, as a header, a key or a token may say it. */
+export const WORLD_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /**
  * The scope of a request. A named world narrows what is seen to that world, so that an object of another one is not found.
@@ -33,7 +41,9 @@ const WORLD_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
  */
 export const worldScope = (principal: Principal, named: string | undefined): WorldScope => {
   if (named === undefined) {
-    return { world: principal.worlds?.[0] ?? DEFAULT_WORLD, visible: principal.worlds };
+    const world = principal.worlds === undefined ? DEFAULT_WORLD : principal.worlds[0];
+    if (world === undefined) throw new CrucibleError('forbidden', 'These credentials open no world');
+    return { world, visible: principal.worlds };
   }
   if (!WORLD_NAME.test(named)) {
     throw new CrucibleError('malformed_request', 'X-Crucible-World does not hold the name of a world', {
@@ -52,12 +62,22 @@ export const worldScope = (principal: Principal, named: string | undefined): Wor
   return { world: named, visible: [named] };
 };
 
-/** @throws CrucibleError `forbidden`, naming what is missing */
-export const assertPermitted = (principal: Principal, permission: Permission): void => {
-  if (principal.permissions.has(permission)) return;
+/** Whether the principal may; `id`: the single thing that it is about, if it is about one. */
+export const isPermitted = (principal: Principal, permission: Permission, id?: string): boolean =>
+  allows({ permissions: principal.permissions, limited: principal.limited ?? NONE }, permission, id);
+
+/**
+ * @param id the single thing that it is about, if it is about one: a permission may be limited to some
+ * @throws CrucibleError `forbidden`, naming what is missing
+ */
+export const assertPermitted = (principal: Principal, permission: Permission, id?: string): void => {
+  if (isPermitted(principal, permission, id)) return;
+  const some = principal.limited?.has(permission) === true;
   throw new CrucibleError(
     'forbidden',
-    `This needs the permission ${permission}, which the credentials lack`,
+    some
+      ? `These credentials hold the permission ${permission} for some things only, and not for this`
+      : `This needs the permission ${permission}, which the credentials lack`,
     {
       hint: 'Ask an administrator for credentials with this permission.',
     },

@@ -33,6 +33,7 @@ export const STATUS: Record<ErrorCode, number> = {
   temporal_platform: 500,
   overloaded: 503,
   log_unavailable: 503,
+  issuer_unavailable: 503,
   fenced: 503,
   temporal_unavailable: 503,
 };
