@@ -2,8 +2,10 @@ import { IDEMPOTENCY_TABLE } from './idempotency.ts';
 import { earliestFirst } from './limits.ts';
 import type { IndexRead, Row, TableDefinition } from './records.ts';
 import { compareScalars, compareText, indexValue, readPlan } from './scalar-order.ts';
+import { searchedText, searchOf } from './searched-text.ts';
 import {
   CommitFailure,
+  MAX_CANDIDATES,
   TERM_KINDS,
   type Batch,
   type LogStore,
@@ -130,6 +132,14 @@ export const createMemoryStore = (options: {
     },
     async readIndex(read) {
       return readIndex(definitions, [...rowsOf(read.table).values()].flatMap(parseRow), read);
+    },
+    async findText({ table, within }) {
+      const rows = [...rowsOf(table).values()].flatMap(parseRow);
+      const search = searchOf(definitions.get(table), table);
+      return rows
+        .filter((row) => within?.some((value) => indexValue(row, search.within) === value) ?? true)
+        .flatMap((row) => searchedText(search, row) ?? [])
+        .slice(0, MAX_CANDIDATES);
     },
   };
 };

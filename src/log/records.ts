@@ -62,12 +62,16 @@ export interface IndexRead {
   readonly limit: number;
 }
 
-/** A full-text search, its words joined by AND, best first (BM25). */
+/**
+ * A full-text search, its words joined by AND, best first (BM25). What a word is: `words.ts`. Of words that more than
+ * 10,000 rows have together, it ranks 10,000 of those.
+ */
 export interface TextSearch {
   readonly table: string;
+  /** Plain words; it has no operators. At most 64 different ones. */
   readonly text: string;
-  /** The values of the table's `search.within` to look in. */
-  readonly within: readonly Scalar[];
+  /** The values of the table's `search.within` to look in; undefined: in all rows. */
+  readonly within: readonly Scalar[] | undefined;
   /** 1 to 10,000 */
   readonly limit: number;
 }
@@ -86,4 +90,6 @@ export interface Records {
   /** In the order of ids. `after`: only ids greater than this. */
   list(table: string, page: { readonly after?: string; readonly limit: number }): Promise<readonly Row[]>;
   byIndex(read: IndexRead): Promise<readonly Row[]>;
+  /** @throws CrucibleError `invalid` if there is no word in the text, or there are too many */
+  search(search: TextSearch): Promise<readonly TextMatch[]>;
 }

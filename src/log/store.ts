@@ -1,5 +1,6 @@
 import type { CrucibleEvent } from '../events/envelope.ts';
-import type { IndexRead, Row } from './records.ts';
+import type { IndexRead, Row, Scalar } from './records.ts';
+import type { StoredText } from './text-rank.ts';
 
 /** The kinds of term that a commit can be found by. Those of type, actor and world carry a bucket (`terms.ts`). */
 export const TERM_KINDS = ['types', 'actors', 'worlds', 'subjects', 'correlations', 'ids'] as const;
@@ -104,4 +105,17 @@ export interface LogStore {
   listRows(table: string, page: { readonly after?: string; readonly limit: number }): Promise<readonly Row[]>;
   /** See {@link IndexRead}; rows that are equal in the index's fields come in the order of their ids. */
   readIndex(read: IndexRead): Promise<readonly Row[]>;
+  /** Rows that have these words, and perhaps some that have not, in no order, at most `MAX_CANDIDATES`. */
+  findText(read: TextRead): Promise<readonly StoredText[]>;
+}
+
+/** How many rows a full-text search looks at, at the most. */
+export const MAX_CANDIDATES = 10_000;
+
+export interface TextRead {
+  readonly table: string;
+  /** Of `words.ts`; at least one. */
+  readonly words: readonly string[];
+  /** See `TextSearch`. */
+  readonly within: readonly Scalar[] | undefined;
 }

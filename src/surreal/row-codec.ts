@@ -2,7 +2,8 @@ import { RecordId } from 'surrealdb';
 import { CommitFailure } from '../log/store.ts';
 import { indexValue, type IndexDefinition } from '../log/scalar-order.ts';
 import type { Row, Scalar, TableDefinition } from '../log/records.ts';
-import { membershipField } from './schema.ts';
+import { searchedText } from '../log/searched-text.ts';
+import { membershipField, WITHIN, WORDS } from './schema.ts';
 
 /*
  * A stored row is its JSON text in `body`, and beside it the fields that an index needs, so that what is read is to the
@@ -10,7 +11,7 @@ import { membershipField } from './schema.ts';
  */
 
 /** How a row goes into the database. */
-export const encodeRow = ({ name, indexes }: TableDefinition, row: Row): object => {
+export const encodeRow = ({ name, indexes, search }: TableDefinition, row: Row): object => {
   const stored: Record<string, unknown> = { id: new RecordId(name, row.id), body: JSON.stringify(row) };
   indexes.forEach((index, i) => {
     if (!isMember(index, row)) return;
@@ -20,6 +21,12 @@ export const encodeRow = ({ name, indexes }: TableDefinition, row: Row): object 
       if (value !== null) stored[field] = indexed(name, field, value);
     }
   });
+  const text = search === undefined ? undefined : searchedText(search, row);
+  if (search !== undefined && text !== undefined) {
+    stored[WORDS] = text.words;
+    const within = indexValue(row, search.within);
+    if (within !== null) stored[WITHIN] = indexed(name, search.within, within);
+  }
   return stored;
 };
 

@@ -14,6 +14,13 @@ const NAME = /^[a-z][a-z0-9_]*$/;
 /** The column that says whether a row is in the index number `i`: 0 if it is, absent if not. */
 export const membershipField = (i: number): string => `_in${i}`;
 
+/** The columns of full-text search: the words of the row's text, and the value that a search is confined to. */
+export const WORDS = '_words';
+export const WITHIN = '_within';
+
+/** Words are made and joined by blanks before they are stored (`src/log/words.ts`), the same way for each store. */
+const ANALYZER = 'DEFINE ANALYZER IF NOT EXISTS crucible_words TOKENIZERS blank;';
+
 /**
  * Defines what is missing. May be run any number of times.
  * @throws CrucibleError `store_too_new` when a newer version has written here
@@ -30,7 +37,7 @@ export const defineSchema = async (db: SurrealSession, tables: readonly TableDef
   const terms = TERM_KINDS.map(
     (kind) => `DEFINE INDEX IF NOT EXISTS commit_${kind} ON commit FIELDS ${kind}.*;`,
   );
-  await db.query([...terms, SHIPPED_FUNCTIONS, ...tables.map(defineTable)].join('\n'));
+  await db.query([...terms, SHIPPED_FUNCTIONS, ANALYZER, ...tables.map(defineTable)].join('\n'));
   await db.query('UPSERT ONLY log_schema:main SET version = $version', { version: STORE_VERSION });
 };
 
@@ -57,18 +64,25 @@ const checkVersion = async (db: SurrealSession): Promise<void> => {
  * Each index begins with its membership column, so that every read is equality on a prefix and a range on the next field:
  * the one form that the database reads in index order with the LIMIT at the scan.
  */
-const defineTable = ({ name, indexes }: TableDefinition): string => {
+const defineTable = ({ name, indexes, search }: TableDefinition): string => {
   const table = escapeIdent(name);
   const defined = indexes.map(({ name: index, fields }, i) => {
     const columns = [membershipField(i), ...fields].map((field) => escapeIdent(field)).join(', ');
     return `DEFINE INDEX IF NOT EXISTS ${escapeIdent(index)} ON ${table} FIELDS ${columns};`;
   });
+  if (search !== undefined) {
+    defined.push(
+      `DEFINE INDEX IF NOT EXISTS ${escapeIdent(search.name)} ON ${table} FIELDS ${WORDS} FULLTEXT ANALYZER crucible_words BM25;`,
+    );
+  }
   return [`DEFINE TABLE IF NOT EXISTS ${table} SCHEMALESS;`, ...defined].join('\n');
 };
 
 const checkNames = (tables: readonly TableDefinition[]): void => {
-  for (const { name, indexes } of tables) {
+  for (const { name, indexes, search } of tables) {
     if (!NAME.test(name) || OWN_TABLES.has(name)) throw new RangeError(`A table cannot be called ${name}`);
+    if (search !== undefined && !NAME.test(search.name))
+      throw new RangeError(`The full-text index of ${name} cannot be called ${search.name}`);
     for (const { name: index, fields } of indexes) {
       const wrong = [index, ...fields].find((part) => !NAME.test(part) || OWN_FIELDS.has(part));
       if (wrong !== undefined) throw new RangeError(`Index ${index} of ${name} cannot use the name ${wrong}`);

@@ -6,6 +6,7 @@ import { IDEMPOTENCY_TABLE } from '../log/idempotency.ts';
 import { earliestFirst } from '../log/limits.ts';
 import type { IndexRead, Row, TableDefinition } from '../log/records.ts';
 import { compareScalars, indexValue, readPlan } from '../log/scalar-order.ts';
+import { searchOf } from '../log/searched-text.ts';
 import {
   CommitFailure,
   type Batch,
@@ -14,11 +15,13 @@ import {
   type LogStore,
   type TermKind,
 } from '../log/store.ts';
+import type { StoredText } from '../log/text-rank.ts';
 import { decodeCommit, type CommitRow } from './commit-codec.ts';
 import { connect, type ConnectOptions, type Connection } from './engine.ts';
 import { HELD, WRITTEN, isConflict, transactionFailure, withoutAnswer, type Answer } from './failures.ts';
 import { indexStatement } from './index-read.ts';
 import { decodeRow } from './row-codec.ts';
+import { textStatement } from './text-read.ts';
 import { defineSchema } from './schema.ts';
 import {
   acquireStatement,
@@ -163,6 +166,12 @@ export const createSurrealStore = async (
         indexRead,
         (await read<string>(statement.text, statement.bindings)).map(decodeRow),
       );
+    },
+    async findText(textRead) {
+      searchOf(tableOf(textRead.table), textRead.table);
+      const { text, bindings } = textStatement(textRead);
+      const found = await read<readonly [string, string]>(text, bindings);
+      return found.map(([id, words]): StoredText => ({ id, words }));
     },
   };
 };

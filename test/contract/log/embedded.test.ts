@@ -5,6 +5,7 @@ import { afterAll, expect, test } from 'vitest';
 import { surrealHarness } from './surreal-harness.ts';
 import { describeLog } from './log-contract.ts';
 import { describeStore } from './store-contract.ts';
+import { describeText } from './text-contract.ts';
 import { describeSurreal } from './surreal-contract.ts';
 
 // A blank and a letter beyond ASCII: such directories exist.
@@ -17,6 +18,7 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 describeStore(embedded);
 describeLog(embedded);
+describeText(embedded);
 describeSurreal(embedded);
 
 test('the database lies in the directory as it was named, and nowhere else', async () => {

@@ -12,7 +12,7 @@ export interface StoreHarness {
   database(): Promise<Database>;
 }
 
-/** The tables of the contract: one with every kind of index, one without. */
+/** The tables of the contract: one with every kind of index, one without, one with full text. */
 export const TABLES: readonly TableDefinition[] = [
   {
     name: 'thing',
@@ -23,6 +23,11 @@ export const TABLES: readonly TableDefinition[] = [
     ],
   },
   { name: 'plain', indexes: [] },
+  {
+    name: 'note',
+    indexes: [{ name: 'note_world', fields: ['world'] }],
+    search: { name: 'note_text', field: 'text', within: 'world' },
+  },
 ];
 
 /** The error that the work ends with; an answer is a failure of the test. */

@@ -2,6 +2,7 @@ import { createMemoryDisk, createMemoryStore } from '../../../src/log/memory-sto
 import { TABLES, type StoreHarness } from './harness.ts';
 import { describeLog } from './log-contract.ts';
 import { describeStore } from './store-contract.ts';
+import { describeText } from './text-contract.ts';
 
 const memory: StoreHarness = {
   name: 'memory',
@@ -13,3 +14,4 @@ const memory: StoreHarness = {
 
 describeStore(memory);
 describeLog(memory);
+describeText(memory);

@@ -12,6 +12,7 @@ import { startSurrealServer, surrealBinary, type SurrealServer } from '../../sup
 import { failure, TABLES } from './harness.ts';
 import { describeLog } from './log-contract.ts';
 import { describeStore } from './store-contract.ts';
+import { describeText } from './text-contract.ts';
 import { describeSurreal } from './surreal-contract.ts';
 import { surrealHarness } from './surreal-harness.ts';
 
@@ -27,6 +28,7 @@ describe.skipIf(binary === undefined)(`with a SurrealDB server${why}`, () => {
   const harness = surrealHarness('a SurrealDB server', async () => (await running.promise).url);
   describeStore(harness);
   describeLog(harness);
+  describeText(harness);
   describeSurreal(harness);
 });
 

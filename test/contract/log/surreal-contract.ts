@@ -3,6 +3,7 @@ import { newId } from '../../../src/kernel/ids.ts';
 import { silentLogger } from '../../../src/kernel/logger.ts';
 import { createLog, idleReactor } from '../../../src/log/create-log.ts';
 import { indexStatement } from '../../../src/surreal/index-read.ts';
+import { textStatement } from '../../../src/surreal/text-read.ts';
 import { sampleEvent } from '../../support/sample-events.ts';
 import { TABLES, failure } from './harness.ts';
 import type { SurrealHarness } from './surreal-harness.ts';
@@ -49,6 +50,29 @@ export const describeSurreal = (harness: SurrealHarness): void => {
         },
       );
       expect(JSON.stringify(plan)).toMatch(/IndexScan.*commit_types/);
+    });
+
+    test('full text is read from its index, and its LIMIT counts only what is in the worlds asked for', async () => {
+      const { session, store: openStore } = await harness.sessionDatabase();
+      const store = await openStore();
+      const { epoch } = await store.acquire();
+      const insert = Array.from({ length: 300 }, (_, i) => ({
+        id: `n${i}`,
+        text: 'topic',
+        world: i < 290 ? 'main' : 'lab',
+      }));
+      await store.commit({
+        id: newId('cmt'),
+        epoch,
+        commit: undefined,
+        writes: [{ table: 'note', insert, update: [], remove: [] }],
+      });
+      const { text, bindings } = textStatement({ table: 'note', words: ['topic'], within: ['lab'] });
+      const [plan] = await session.query<[unknown]>(`EXPLAIN ${text}`, bindings);
+      expect(String(plan)).toMatch(/FullTextScan.*note_text/);
+      expect(String(plan)).not.toMatch(/TableScan|Sort/);
+      const [found] = await session.query<[unknown[]]>(text, { ...bindings, limit: 7 });
+      expect(found).toHaveLength(7);
     });
 
     test('people can read the events in SurrealQL', async () => {
