@@ -14,7 +14,10 @@ export const EDGE_TABLE: TableDefinition = {
   ],
 };
 
-export const GRAPH_TABLES: readonly TableDefinition[] = [NODE_TABLE, EDGE_TABLE];
+/** What has been told of by an event, so that it is told once: see `discoveries.ts`. */
+export const KNOWN_TABLE: TableDefinition = { name: 'graph_known', indexes: [] };
+
+export const GRAPH_TABLES: readonly TableDefinition[] = [NODE_TABLE, EDGE_TABLE, KNOWN_TABLE];
 
 export type EdgeIndex = 'graph_edge_world' | 'graph_edge_from' | 'graph_edge_to' | 'graph_edge_kind';
 
@@ -42,10 +45,18 @@ export type EdgeRow = Row & {
   readonly created_at: number;
 };
 
+export type KnownRow = Row & {
+  readonly world: string;
+  /** Hashes, the oldest first. */
+  readonly known: readonly string[];
+  readonly revision: number;
+};
+
 // Rows of these tables are written by this folder alone, in these shapes: reading them back needs no second check.
 
 const asNodeRow = (row: Row): NodeRow => row as NodeRow;
 export const asEdgeRow = (row: Row): EdgeRow => row as EdgeRow;
+export const asKnownRow = (row: Row): KnownRow => row as KnownRow;
 
 /** What one read may ask for. */
 export const READ_ROWS = 1_000;
