@@ -38,7 +38,8 @@ export interface LogLine {
   readonly message: string;
 }
 
-const recordingLogger = (lines: LogLine[]): Logger => {
+/** Keeps what is logged. */
+export const recordingLogger = (lines: LogLine[]): Logger => {
   const at = (level: string) => (fields: object, message: string) =>
     void lines.push({ level, fields, message });
   const logger: Logger = {
