@@ -1,4 +1,36 @@
+import type { TokenAlgorithm } from '../access/tokens.ts';
 import type { EgressPolicy } from '../egress/egress.ts';
+import type { Rate } from './rate.ts';
+
+/** Whose tokens are taken, and what verifies them. */
+export interface JwtConfig {
+  readonly issuer: string;
+  readonly audience: readonly string[];
+  readonly algorithms: readonly TokenAlgorithm[];
+  /** Of the key set; undefined, and no `key`: the issuer is asked where it is. */
+  readonly keysUrl: string | undefined;
+  /** A public key, as text. */
+  readonly key: string | undefined;
+}
+
+/** What the HTTP server lets through. */
+export interface HttpAccessConfig {
+  /** How many proxies stand in front, or which addresses they have; undefined: none. */
+  readonly trustProxy: number | readonly string[] | undefined;
+  /** Origins of pages that may call the API. */
+  readonly corsOrigins: readonly string[];
+  /** Undefined: no limit. */
+  readonly rates: {
+    /** All requests of one address, before its credentials are judged. */
+    readonly ip: Rate | undefined;
+    /** Failed credentials of one address. */
+    readonly authFailures: Rate | undefined;
+    /** Of one principal. */
+    readonly read: Rate | undefined;
+    readonly write: Rate | undefined;
+    readonly execute: Rate | undefined;
+  };
+}
 
 /** Everything that can be set, as the rest of the program sees it. Read from file, variables and flags by `load.ts` only. */
 export interface Config {
@@ -37,5 +69,8 @@ export interface Config {
   /** Whether Node watches over calls into workflow code (`src/temporal/without-watchdog.ts`). */
   readonly workflowWatchdog: boolean;
   readonly egress: EgressPolicy;
+  /** Undefined: no tokens, only API keys. */
+  readonly jwt: JwtConfig | undefined;
+  readonly httpAccess: HttpAccessConfig;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }

@@ -27,6 +27,7 @@ const DERIVED = /^(?:none|generated|`[^`]*<data>[^`]*`)$/;
 /** How the page must write a default; one that follows from another setting stands there in words or with `<data>`. */
 const cellFor = (value: unknown, cell: string): string => {
   if (typeof value === 'string' || typeof value === 'number') return `\`${value}\``;
+  if (Array.isArray(value) && value.length > 0) return `\`${value.join(',')}\``;
   return DERIVED.test(cell) ? cell : 'none, generated, or a value with <data>';
 };
 

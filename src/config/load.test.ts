@@ -99,4 +99,54 @@ describe('the configuration', () => {
       }),
     ).not.toThrow();
   });
+
+  it('takes tokens of one issuer, for a named audience', () => {
+    expect(load().jwt).toBeUndefined();
+    expect(
+      load({ CRUCIBLE_JWT_ISSUER: 'https://login.example.org', CRUCIBLE_JWT_AUDIENCE: 'a, b' }).jwt,
+    ).toEqual({
+      issuer: 'https://login.example.org',
+      audience: ['a', 'b'],
+      algorithms: ['RS256', 'ES256', 'EdDSA'],
+      keysUrl: undefined,
+      key: undefined,
+    });
+    expect(refusal({ CRUCIBLE_JWT_ISSUER: 'https://login.example.org' }).issues).toMatchObject([
+      { path: 'CRUCIBLE_JWT_AUDIENCE' },
+    ]);
+    expect(refusal({ CRUCIBLE_JWT_AUDIENCE: 'a', CRUCIBLE_JWT_KEY: 'x' }).issues).toMatchObject([
+      { path: 'CRUCIBLE_JWT_ISSUER' },
+      { path: 'CRUCIBLE_JWT_ISSUER' },
+    ]);
+    for (const CRUCIBLE_JWT_ALGORITHMS of ['none', 'HS256', 'RS256,HS256', ' , '])
+      expect(refusal({ CRUCIBLE_JWT_ALGORITHMS }).message).toContain('CRUCIBLE_JWT_ALGORITHMS must');
+  });
+
+  it('reads rates, proxies and origins', () => {
+    expect(
+      load({
+        CRUCIBLE_RATE_LIMIT_IP: 'off',
+        CRUCIBLE_RATE_LIMIT_READ: '20/m+5',
+        CRUCIBLE_TRUST_PROXY: '10.0.0.0/8, ::1',
+        CRUCIBLE_CORS_ORIGINS: 'https://app.example.org',
+      }).httpAccess,
+    ).toMatchObject({
+      trustProxy: ['10.0.0.0/8', '::1'],
+      corsOrigins: ['https://app.example.org'],
+      rates: { ip: undefined, read: { perWindow: 20, windowMs: 60_000, burst: 5 } },
+    });
+    expect(load({ CRUCIBLE_TRUST_PROXY: '2' }).httpAccess.trustProxy).toBe(2);
+    expect(load().httpAccess).toMatchObject({ trustProxy: undefined, corsOrigins: [] });
+    for (const env of [
+      { CRUCIBLE_RATE_LIMIT_IP: '0/s' },
+      { CRUCIBLE_RATE_LIMIT_READ: '10' },
+      { CRUCIBLE_RATE_LIMIT_WRITE: '10/day' },
+      { CRUCIBLE_TRUST_PROXY: 'true' },
+      { CRUCIBLE_TRUST_PROXY: 'proxy.example.org' },
+      { CRUCIBLE_CORS_ORIGINS: 'https://app.example.org/' },
+      { CRUCIBLE_CORS_ORIGINS: 'null' },
+    ] as const) {
+      expect(refusal(env).message).toContain(Object.keys(env)[0]);
+    }
+  });
 });

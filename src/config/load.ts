@@ -3,6 +3,8 @@ import { delimiter, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { CrucibleError, messageOf, type Issue } from '../kernel/errors.ts';
 import type { Config } from './config.ts';
+import { readJwt } from './jwt.ts';
+import { parseRate } from './rate.ts';
 import { SETTINGS, type SettingName, type Settings } from './schema.ts';
 
 export interface ConfigSources {
@@ -76,6 +78,7 @@ const readSettings = ({ env, cwd }: Pick<ConfigSources, 'env' | 'cwd'>): Setting
       issues.push(...result.error.issues.map(({ message }) => ({ path, message })));
     }
   }
+  if (issues.length === 0) issues.push(...readJwt(settings as Settings).issues);
   if (issues.length > 0) {
     const lines = issues.map(
       ({ path, message, hint }) => `  ${path} ${message}${hint === undefined ? '' : ` (${hint})`}`,
@@ -85,6 +88,11 @@ const readSettings = ({ env, cwd }: Pick<ConfigSources, 'env' | 'cwd'>): Setting
     });
   }
   return settings as Settings;
+};
+
+const trustProxyOf = (text: string): number | readonly string[] | undefined => {
+  if (text === 'off' || text === '0') return undefined;
+  return /^\d+$/.test(text) ? Number(text) : text.split(',').map((part) => part.trim());
 };
 
 /** @throws CrucibleError `config_invalid` */
@@ -121,6 +129,18 @@ export const loadConfig = (sources: ConfigSources): Config => {
       allow: dev ? [...settings.egress_allow, '127.0.0.0/8', '::1/128'] : settings.egress_allow,
       anyPortInAllowed: dev,
       ...(settings.egress_ports !== undefined && { ports: settings.egress_ports }),
+    },
+    jwt: readJwt(settings).jwt,
+    httpAccess: {
+      trustProxy: trustProxyOf(settings.trust_proxy),
+      corsOrigins: settings.cors_origins,
+      rates: {
+        ip: parseRate(settings.rate_limit_ip),
+        authFailures: parseRate(settings.rate_limit_auth_failures),
+        read: parseRate(settings.rate_limit_read),
+        write: parseRate(settings.rate_limit_write),
+        execute: parseRate(settings.rate_limit_execute),
+      },
     },
     dispatchPackMax: settings.dispatch_pack_max,
     workflowWatchdog: settings.workflow_watchdog === 'on',

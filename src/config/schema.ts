@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { TOKEN_ALGORITHMS } from '../access/tokens.ts';
+import { RATE } from './rate.ts';
 
 /** A port of this machine; 0 picks a free one. */
 const port = z.coerce
@@ -6,6 +8,20 @@ const port = z.coerce
   .int('must be a whole number')
   .min(0, 'must be 0 (a free port) or more')
   .max(65_535, 'must be at most 65535');
+
+/** A list: in a variable separated by commas. */
+const list = z
+  .union([z.string().transform((text) => text.split(',').map((part) => part.trim())), z.array(z.string())])
+  .transform((parts) => parts.filter((part) => part !== ''));
+
+const rate = z.string().regex(RATE, 'must be a rate such as 100/s, 20/m or 100/s+500, or off');
+
+const isProxies = (text: string): boolean => /^\d{1,2}$/.test(text);
+const address = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]);
+
+/** An origin as browsers send it: `https://app.example.org`, without a path. */
+const isOrigin = (text: string): boolean =>
+  text === '*' || (URL.canParse(text) && new URL(text).origin === text && /^https?:/.test(text));
 
 const isEgressPort = (port: number): boolean => Number.isInteger(port) && port > 0 && port < 65_536;
 
@@ -67,6 +83,57 @@ export const SETTINGS = {
       })
       .optional(),
   },
+  trust_proxy: {
+    variable: 'CRUCIBLE_TRUST_PROXY',
+    schema: z
+      .union([
+        z.number().transform(String),
+        z.string(),
+        z.array(z.string()).transform((all) => all.join(',')),
+      ])
+      .refine(
+        (text) =>
+          text === 'off' ||
+          isProxies(text) ||
+          text.split(',').every((part) => address.safeParse(part.trim()).success),
+        'must be off, a number of proxies, or their addresses such as 10.0.0.0/8',
+      )
+      .default('off'),
+  },
+  cors_origins: {
+    variable: 'CRUCIBLE_CORS_ORIGINS',
+    schema: list
+      .refine((origins) => origins.every(isOrigin), 'must be origins such as https://app.example.org, or *')
+      .default([]),
+  },
+  rate_limit_ip: { variable: 'CRUCIBLE_RATE_LIMIT_IP', schema: rate.default('10000/s+20000') },
+  rate_limit_auth_failures: {
+    variable: 'CRUCIBLE_RATE_LIMIT_AUTH_FAILURES',
+    schema: rate.default('60/m'),
+  },
+  rate_limit_read: { variable: 'CRUCIBLE_RATE_LIMIT_READ', schema: rate.default('5000/s+10000') },
+  rate_limit_write: { variable: 'CRUCIBLE_RATE_LIMIT_WRITE', schema: rate.default('5000/s+10000') },
+  rate_limit_execute: { variable: 'CRUCIBLE_RATE_LIMIT_EXECUTE', schema: rate.default('500/s+1000') },
+  jwt_issuer: {
+    variable: 'CRUCIBLE_JWT_ISSUER',
+    schema: z.url({ protocol: /^https?$/, error: 'must be the URL of an issuer' }).optional(),
+  },
+  jwt_audience: { variable: 'CRUCIBLE_JWT_AUDIENCE', schema: list.default([]) },
+  jwt_algorithms: {
+    variable: 'CRUCIBLE_JWT_ALGORITHMS',
+    schema: list
+      .pipe(
+        z
+          .array(z.enum(TOKEN_ALGORITHMS, { error: `must be some of ${TOKEN_ALGORITHMS.join(', ')}` }))
+          .min(1, 'must name an algorithm'),
+      )
+      .default(['RS256', 'ES256', 'EdDSA']),
+  },
+  jwt_jwks_url: {
+    variable: 'CRUCIBLE_JWT_JWKS_URL',
+    schema: z.url({ protocol: /^https?$/, error: 'must be the URL of a key set' }).optional(),
+  },
+  jwt_key: { variable: 'CRUCIBLE_JWT_KEY', schema: z.string().min(1).optional() },
   dispatch_pack_max: {
     variable: 'CRUCIBLE_DISPATCH_PACK_MAX',
     schema: z.coerce.number().int().min(1).max(5_000).default(1_000),
