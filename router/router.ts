@@ -1,6 +1,7 @@
 import type { AnyRouter } from '@trpc/server';
 import type { JsonObject } from '../src/kernel/json.ts';
 import { createEventsRouter } from './events.ts';
+import { createGraphRouter } from './graph.ts';
 import { createHooksRouter } from './hooks.ts';
 import { createOpenApiDocument } from './openapi.ts';
 import { createRunsRouter } from './runs.ts';
@@ -17,6 +18,7 @@ export const createRouter = (services: Services) => {
   const openApiDocument = (): JsonObject => (document ??= createOpenApiDocument(whole(), services.version));
   const router = createTrpcRouter({
     events: createEventsRouter(services),
+    graph: createGraphRouter(services),
     hooks: createHooksRouter(services),
     webhooks: createWebhooksRouter(services),
     runs: createRunsRouter(services),

@@ -1,4 +1,5 @@
 import type { HookService } from '../hooks/service.ts';
+import type { GraphService } from '../src/graph/graph.ts';
 import type { EventService } from '../src/log/event-service.ts';
 import type { Run } from '../src/dispatch/run.ts';
 import type { RunService } from '../src/dispatch/run-service.ts';
@@ -18,6 +19,7 @@ export interface EventTypeEntry {
 /** Everything the procedures call. */
 export interface Services {
   readonly events: EventService;
+  readonly graph: GraphService;
   readonly hooks: HookService;
   readonly webhooks: WebhookService;
   readonly runs: RunService;

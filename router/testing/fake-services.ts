@@ -222,6 +222,33 @@ export const fakeServices = (
         record('webhooks.remove', id);
       },
     },
+    graph: {
+      async node(world, id) {
+        record('graph.node', world, id);
+        if (id !== 'tag:ai') return missing('node');
+        return { id, kind: 'tag', label: '#ai', degree: 1, in: 1, out: 0, neighbours: 1, created_at: 0 };
+      },
+      async edges(world, query) {
+        record('graph.edges', world, query);
+        return { edges: [], next: null };
+      },
+      async traverse(world, query) {
+        record('graph.traverse', world, query);
+        return { nodes: [], edges: [], truncated: false };
+      },
+      async paths(world, query) {
+        record('graph.paths', world, query);
+        return { paths: [], truncated: false };
+      },
+      async communities(world, query) {
+        record('graph.communities', world, query);
+        return { communities: [], total: 0, modularity: 0, nodes: 0, edges: 0 };
+      },
+      async metrics(world, { metric, limit }) {
+        record('graph.metrics', world, metric, limit);
+        return { metric, nodes: 0, edges: 0, value: null, values: [] };
+      },
+    },
     runs: {
       async get(id) {
         return id === sampleRun.id ? detail : missing('run');

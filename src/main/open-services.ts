@@ -4,6 +4,7 @@ import { createPolicies, type Policies } from '../dispatch/policies.ts';
 import type { TargetReactor } from '../dispatch/reactor.ts';
 import { createRunService } from '../dispatch/runs.ts';
 import type { RunService } from '../dispatch/run-service.ts';
+import type { GraphService } from '../graph/graph.ts';
 import { createEgress } from '../egress/create.ts';
 import { catalogue } from '../events/catalogue.ts';
 import { systemClock as clock } from '../kernel/clock.ts';
@@ -18,11 +19,14 @@ import type { WebhookService } from '../webhooks/webhook.ts';
 import type { Closers } from './closers.ts';
 import type { CrucibleDeps } from './deps.ts';
 import { loadEncryptionKey } from './encryption-key.ts';
+import { openGraph } from './open-graph.ts';
+import { openState } from './open-state.ts';
 import { pathsOf } from './paths.ts';
 import { systemOrigin } from './system-origin.ts';
 
 export interface OpenServices {
   readonly events: EventService;
+  readonly graph: GraphService;
   readonly hooks: ReturnType<typeof createHookService>;
   readonly webhooks: WebhookService;
   readonly runs: RunService;
@@ -44,6 +48,7 @@ export const openServices = (
   const sandbox = createSandbox({ logger: logger('sandbox') });
   closers.add(() => sandbox.close());
 
+  const writer = openState(log);
   const events = createEventService({ log, catalogue, newId });
   const policies = createPolicies(log.records, {
     hook: createHookExecutor({
@@ -62,6 +67,7 @@ export const openServices = (
   return {
     events,
     policies,
+    graph: openGraph({ log, writer }, closers),
     hooks: createHookService({
       log,
       catalogue,

@@ -15,6 +15,7 @@ import { ATTEMPT_TABLE, DEFINITION_TABLE, RUN_TABLE } from '../../src/dispatch/r
 import { createRunService } from '../../src/dispatch/runs.ts';
 import { createEgress } from '../../src/egress/create.ts';
 import { catalogue } from '../../src/events/catalogue.ts';
+import { GRAPH_TABLES } from '../../src/graph/tables.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import { systemClock as clock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/ids.ts';
@@ -22,6 +23,9 @@ import { silentLogger as logger } from '../../src/kernel/logger.ts';
 import { createLog } from '../../src/log/create-log.ts';
 import { createEventService } from '../../src/log/event-service.ts';
 import { createSandbox } from '../../src/sandbox/create.ts';
+import { createClosers } from '../../src/main/closers.ts';
+import { openGraph } from '../../src/main/open-graph.ts';
+import { openState } from '../../src/main/open-state.ts';
 import { openSurrealStore } from '../../src/surreal/surreal-store.ts';
 import { createDeliveryExecutor } from '../../src/webhooks/delivery.ts';
 import { WEBHOOK_TABLE } from '../../src/webhooks/row.ts';
@@ -40,7 +44,7 @@ const start = async (dir: string) => {
     namespace: 'test',
     database: 'test',
     holder: 'api-services',
-    tables: [RUN_TABLE, ATTEMPT_TABLE, DEFINITION_TABLE, HOOK_TABLE, WEBHOOK_TABLE],
+    tables: [RUN_TABLE, ATTEMPT_TABLE, DEFINITION_TABLE, HOOK_TABLE, WEBHOOK_TABLE, ...GRAPH_TABLES],
     logger,
   });
   const log = await createLog({
@@ -53,8 +57,10 @@ const start = async (dir: string) => {
   const egress = createEgress({ policy: { allow: ['127.0.0.0/8'], anyPortInAllowed: true }, logger });
   const sandbox = createSandbox({ logger });
   const box = createSecretBox(randomBytes(32));
+  const closers = createClosers(logger);
   const services = {
     events: createEventService({ log, catalogue, newId }),
+    graph: openGraph({ log, writer: openState(log) }, closers),
     hooks: createHookService({
       log,
       catalogue,
@@ -102,6 +108,7 @@ const start = async (dir: string) => {
   const { url } = await http.listen({ host: '127.0.0.1', port: 0 });
   const close = async (): Promise<void> => {
     await http.close(1000);
+    await closers.closeAll();
     await sandbox.close();
     await egress.close();
     await log.close();
