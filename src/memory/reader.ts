@@ -1,0 +1,154 @@
+import { CrucibleError } from '../kernel/errors.ts';
+import type { Records } from '../log/records.ts';
+import type { BacklinkView, LinkView, MemoryDetail, MemoryView } from './memory.ts';
+import { entityOf, namesOf, tagsOf, targetOf } from './state/edges.ts';
+import {
+  CARD_TABLE,
+  MEMORY_TABLE,
+  NAME_TABLE,
+  REFERENCE_TABLE,
+  type CardRow,
+  type MemoryRow,
+  type NameRow,
+  type ReferenceRow,
+} from './tables.ts';
+
+const MAX_BACKLINKS = 100;
+
+export const contentOf = (row: MemoryRow): string => row.content ?? row.former_content ?? '';
+
+export const isVisible = (world: string, visible: readonly string[] | undefined): boolean =>
+  visible === undefined || visible.includes(world);
+
+export const noSuchMemory = (id: string): CrucibleError =>
+  new CrucibleError('not_found', `There is no memory ${JSON.stringify(id)}`);
+
+export const viewOf = (card: CardRow, row: MemoryRow): MemoryView => ({
+  id: card.id,
+  world: card.world,
+  name: card.name,
+  title: card.title,
+  content: contentOf(row),
+  hash: row.hash,
+  metadata: row.metadata,
+  tags: tagsOf(card),
+  issues: row.issues,
+  consolidated_into: card.into,
+  file: card.file?.id ?? null,
+  created_by: card.created_by,
+  created_at: card.created_at,
+  updated_at: card.updated_at,
+});
+
+/** Reads memories as callers see them. */
+export interface MemoryReader {
+  /** @throws CrucibleError `not_found` */
+  card(id: string, visible: readonly string[] | undefined): Promise<CardRow>;
+  /** @throws CrucibleError `not_found` */
+  detail(id: string, visible: readonly string[] | undefined): Promise<MemoryDetail>;
+  /** Those that exist, in the order of the cards. */
+  views(cards: readonly CardRow[]): Promise<readonly MemoryView[]>;
+  /** The ids of the memories that point to this one, and whether there may be more. */
+  referrers(
+    card: CardRow,
+    most: number,
+  ): Promise<{ readonly ids: readonly string[]; readonly more: boolean }>;
+}
+
+export const createReader = (records: Records): MemoryReader => {
+  const card = async (id: string, visible: readonly string[] | undefined): Promise<CardRow> => {
+    const row = (await records.get(CARD_TABLE.name, id)) as CardRow | undefined;
+    if (row === undefined || row.state === 'removing' || !isVisible(row.world, visible))
+      throw noSuchMemory(id);
+    return row;
+  };
+
+  const linksOf = async (of: CardRow): Promise<readonly LinkView[]> => {
+    if (of.state !== 'active') return [];
+    const asked = of.links.flatMap(({ name, other }) => (other === null ? [name] : [name, other]));
+    const ids = asked.map((name) => `${of.world}/${name}`);
+    const owners = new Map<string, string>();
+    for (let start = 0; start < ids.length; start += 1_000) {
+      const rows = (await records.getMany(NAME_TABLE.name, [
+        ...new Set(ids.slice(start, start + 1_000)),
+      ])) as NameRow[];
+      for (const row of rows) owners.set(row.id.slice(of.world.length + 1), row.owner);
+    }
+    return [
+      ...of.links.map((link): LinkView => {
+        const to = targetOf(link, (name) => owners.get(name)) ?? null;
+        const entity = to === null ? entityOf(link) : null;
+        return {
+          to,
+          entity,
+          kind: to === null ? 'mentions' : 'links_to',
+          written: link.written,
+          strength: null,
+        };
+      }),
+      ...of.added_links.map(({ to, kind, strength }): LinkView => ({
+        to,
+        entity: null,
+        kind,
+        written: null,
+        strength,
+      })),
+    ];
+  };
+
+  const referrers: MemoryReader['referrers'] = async (of, most) => {
+    const found = new Set<string>();
+    const keys = [`m:${of.id}`, ...namesOf(of).map((name) => `n:${name}`)];
+    for (const key of keys) {
+      for (let after: string | undefined; found.size <= most;) {
+        const rows = (await records.byIndex({
+          table: REFERENCE_TABLE.name,
+          index: 'memory_reference_key',
+          equals: [of.world, key],
+          limit: Math.min(1_000, most + 2),
+          ...(after === undefined ? {} : { after }),
+        })) as readonly ReferenceRow[];
+        for (const { from } of rows) if (from !== of.id) found.add(from);
+        after = rows.at(-1)?.from;
+        if (rows.length < Math.min(1_000, most + 2)) break;
+      }
+    }
+    return { ids: [...found].slice(0, most), more: found.size > most };
+  };
+
+  /** A referrer may name it and mean a namesake: the edges tell. */
+  const backlinksOf = async (of: CardRow): Promise<{ links: readonly BacklinkView[]; more: boolean }> => {
+    const { ids, more } = await referrers(of, MAX_BACKLINKS);
+    const cards = ids.length === 0 ? [] : await records.getMany(CARD_TABLE.name, ids);
+    const links = (cards as readonly CardRow[]).flatMap(({ id, title, edges }) =>
+      edges
+        .filter(({ to, kind }) => to === of.id && kind !== 'consolidated_from')
+        .map(({ kind }): BacklinkView => ({ from: id, title, kind })),
+    );
+    return { links, more };
+  };
+
+  return {
+    card,
+    referrers,
+    async detail(id, visible) {
+      const found = await card(id, visible);
+      const row = (await records.get(MEMORY_TABLE.name, id)) as MemoryRow | undefined;
+      if (row === undefined) throw noSuchMemory(id);
+      const [links, backlinks] = await Promise.all([linksOf(found), backlinksOf(found)]);
+      return { ...viewOf(found, row), links, backlinks: backlinks.links, more_backlinks: backlinks.more };
+    },
+    async views(cards) {
+      if (cards.length === 0) return [];
+      const rows = (await records.getMany(
+        MEMORY_TABLE.name,
+        cards.map(({ id }) => id),
+      )) as readonly MemoryRow[];
+      const byId = new Map(rows.map((row) => [row.id, row]));
+      return cards.flatMap((of) => {
+        const row = byId.get(of.id);
+        return row === undefined ? [] : [viewOf(of, row)];
+      });
+    },
+  };
+};

@@ -1,0 +1,61 @@
+import type { Clock } from '../kernel/clock.ts';
+import type { NewId } from '../kernel/ids.ts';
+import type { Logger } from '../kernel/logger.ts';
+import type { Log } from '../log/log.ts';
+import type { StateWriter } from '../state/writer.ts';
+import { createConsolidate } from './consolidate.ts';
+import type { IsAgent, MemoryDeps } from './dependencies.ts';
+import { createImportBatch } from './import-batch.ts';
+import type { MemoryService } from './memory.ts';
+import { createPrune } from './prune.ts';
+import { createReader, isVisible } from './reader.ts';
+import { createRelations } from './relations.ts';
+import { createMender } from './state/mender.ts';
+import { CARD_TABLE, type CardRow } from './tables.ts';
+import { createWriteMemories } from './writing.ts';
+import { createWrites } from './writes.ts';
+
+export interface MemoryServiceDeps {
+  readonly log: Pick<Log, 'records' | 'settled' | 'onCommit'>;
+  readonly writer: StateWriter;
+  readonly newId: NewId;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Resolves after that time, or when the signal aborts. ms */
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly isAgent: IsAgent;
+}
+
+/** The service of memories, over the log. */
+export const createMemoryService = (deps: MemoryServiceDeps): MemoryService => {
+  const { log, writer, newId, clock, logger, sleep, isAgent } = deps;
+  const mender = createMender({ log, writer, logger, sleep });
+  const reader = createReader(log.records);
+  const write = createWriteMemories({ log, writer, mender });
+  const operations: MemoryDeps = { log, reader, write, newId, clock, isAgent };
+
+  return {
+    ...createWrites(operations),
+    ...createRelations(operations),
+    consolidate: createConsolidate(operations),
+    prune: createPrune(operations),
+    importBatch: createImportBatch(operations),
+    async get(id, { visible } = {}) {
+      const found = await reader.detail(id, visible);
+      await log.settled();
+      return found;
+    },
+    async list({ visible, after, limit }) {
+      const rows = (await log.records.list(CARD_TABLE.name, {
+        limit,
+        ...(after === undefined ? {} : { after }),
+      })) as readonly CardRow[];
+      const cards = rows.filter(({ world, state }) => state !== 'removing' && isVisible(world, visible));
+      const data = await reader.views(cards);
+      await log.settled();
+      return { data, last: rows.length < limit ? undefined : rows.at(-1)?.id };
+    },
+    start: () => mender.start(),
+    close: () => mender.close(),
+  };
+};
