@@ -34,6 +34,7 @@ const TRPC_CODES: Record<ErrorCode, TRPC_ERROR_CODE_KEY> = {
   overloaded: 'SERVICE_UNAVAILABLE',
   log_unavailable: 'SERVICE_UNAVAILABLE',
   issuer_unavailable: 'SERVICE_UNAVAILABLE',
+  embeddings_unavailable: 'SERVICE_UNAVAILABLE',
   fenced: 'SERVICE_UNAVAILABLE',
   internal: 'INTERNAL_SERVER_ERROR',
   config_invalid: 'INTERNAL_SERVER_ERROR',

@@ -13,6 +13,17 @@ export interface JwtConfig {
   readonly key: string | undefined;
 }
 
+/** Who turns texts into vectors. */
+export interface EmbeddingsConfig {
+  /** The base of an API that is OpenAI's in form; `/embeddings` comes after it. */
+  readonly url: string;
+  readonly model: string;
+  /** Secret. */
+  readonly key: string | undefined;
+  /** Asked of the model; undefined: as many as it gives. */
+  readonly dimensions: number | undefined;
+}
+
 /** What the HTTP server lets through. */
 export interface HttpAccessConfig {
   /** How many proxies stand in front, or which addresses they have; undefined: none. */
@@ -72,5 +83,7 @@ export interface Config {
   /** Undefined: no tokens, only API keys. */
   readonly jwt: JwtConfig | undefined;
   readonly httpAccess: HttpAccessConfig;
+  /** Undefined: no search by meaning. */
+  readonly embeddings: EmbeddingsConfig | undefined;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }

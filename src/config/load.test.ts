@@ -79,6 +79,35 @@ describe('the configuration', () => {
     expect(describeStartError(error)).not.toContain('hunter2');
   });
 
+  it('searches by meaning where a URL and a model are given', () => {
+    expect(load().embeddings).toBeUndefined();
+    const CRUCIBLE_EMBEDDINGS_URL = 'http://127.0.0.1:11434/v1';
+    const CRUCIBLE_EMBEDDINGS_MODEL = 'nomic-embed-text';
+    expect(
+      load({ CRUCIBLE_EMBEDDINGS_URL, CRUCIBLE_EMBEDDINGS_MODEL, CRUCIBLE_EMBEDDINGS_DIMENSIONS: '256' })
+        .embeddings,
+    ).toEqual({
+      url: 'http://127.0.0.1:11434/v1',
+      model: 'nomic-embed-text',
+      key: undefined,
+      dimensions: 256,
+    });
+    expect(refusal({ CRUCIBLE_EMBEDDINGS_URL }).message).toContain('CRUCIBLE_EMBEDDINGS_MODEL is needed');
+    const alone = refusal({ CRUCIBLE_EMBEDDINGS_KEY: 'sk-hunter2' });
+    expect(alone.issues.map(({ path }) => path)).toEqual([
+      'CRUCIBLE_EMBEDDINGS_URL',
+      'CRUCIBLE_EMBEDDINGS_MODEL',
+    ]);
+    expect(describeStartError(alone)).not.toContain('hunter2');
+    const wrong = refusal({
+      CRUCIBLE_EMBEDDINGS_URL: 'localhost:1',
+      CRUCIBLE_EMBEDDINGS_KEY: 'hunter2\n',
+      CRUCIBLE_EMBEDDINGS_DIMENSIONS: '0',
+    });
+    expect(wrong.issues).toHaveLength(3);
+    expect(describeStartError(wrong)).not.toContain('hunter2');
+  });
+
   it.each([
     ['an unknown variable', { CRUCIBLE_PROT: '1' }, undefined, 'CRUCIBLE_PROT'],
     ['an unknown setting', {}, 'prot: 1', 'prot'],

@@ -3,6 +3,7 @@ import { delimiter, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { CrucibleError, messageOf, type Issue } from '../kernel/errors.ts';
 import type { Config } from './config.ts';
+import { readEmbeddings } from './embeddings.ts';
 import { readJwt } from './jwt.ts';
 import { parseRate } from './rate.ts';
 import { SETTINGS, type SettingName, type Settings } from './schema.ts';
@@ -78,7 +79,9 @@ const readSettings = ({ env, cwd }: Pick<ConfigSources, 'env' | 'cwd'>): Setting
       issues.push(...result.error.issues.map(({ message }) => ({ path, message })));
     }
   }
-  if (issues.length === 0) issues.push(...readJwt(settings as Settings).issues);
+  if (issues.length === 0) {
+    issues.push(...readJwt(settings as Settings).issues, ...readEmbeddings(settings as Settings).issues);
+  }
   if (issues.length > 0) {
     const lines = issues.map(
       ({ path, message, hint }) => `  ${path} ${message}${hint === undefined ? '' : ` (${hint})`}`,
@@ -144,6 +147,7 @@ export const loadConfig = (sources: ConfigSources): Config => {
     },
     dispatchPackMax: settings.dispatch_pack_max,
     workflowWatchdog: settings.workflow_watchdog === 'on',
+    embeddings: readEmbeddings(settings).embeddings,
     logLevel: settings.log_level,
   };
 };

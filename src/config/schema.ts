@@ -134,6 +134,33 @@ export const SETTINGS = {
     schema: z.url({ protocol: /^https?$/, error: 'must be the URL of a key set' }).optional(),
   },
   jwt_key: { variable: 'CRUCIBLE_JWT_KEY', schema: z.string().min(1).optional() },
+  embeddings_url: {
+    variable: 'CRUCIBLE_EMBEDDINGS_URL',
+    schema: z
+      .url({
+        protocol: /^https?$/,
+        error: 'must be the base URL of an API such as https://api.openai.com/v1',
+      })
+      .optional(),
+  },
+  embeddings_model: { variable: 'CRUCIBLE_EMBEDDINGS_MODEL', schema: z.string().min(1).max(200).optional() },
+  embeddings_key: {
+    variable: 'CRUCIBLE_EMBEDDINGS_KEY',
+    secret: true,
+    schema: z
+      .string()
+      .regex(/^[\x21-\x7e]{1,4096}$/, 'must be printable ASCII without blanks')
+      .optional(),
+  },
+  embeddings_dimensions: {
+    variable: 'CRUCIBLE_EMBEDDINGS_DIMENSIONS',
+    schema: z.coerce
+      .number({ error: 'must be a whole number' })
+      .int('must be a whole number')
+      .min(1, 'must be at least 1')
+      .max(16_384, 'must be at most 16384')
+      .optional(),
+  },
   dispatch_pack_max: {
     variable: 'CRUCIBLE_DISPATCH_PACK_MAX',
     schema: z.coerce.number().int().min(1).max(5_000).default(1_000),

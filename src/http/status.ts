@@ -34,6 +34,7 @@ export const STATUS: Record<ErrorCode, number> = {
   overloaded: 503,
   log_unavailable: 503,
   issuer_unavailable: 503,
+  embeddings_unavailable: 503,
   fenced: 503,
   temporal_unavailable: 503,
 };

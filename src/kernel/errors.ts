@@ -28,6 +28,7 @@ export const ERROR_TITLES = {
   overloaded: 'The server is at its limit',
   log_unavailable: 'The event log cannot be written',
   issuer_unavailable: 'The issuer of tokens cannot be asked for its keys',
+  embeddings_unavailable: 'The embeddings service does not answer as it should',
   fenced: 'Another process has become the writer of the log',
   internal: 'Something failed on our side',
   config_invalid: 'The configuration is not valid',
