@@ -138,13 +138,19 @@ export const createGraphRouter = ({ graph }: Pick<Services, 'graph'>) =>
       .input(pathsInput)
       .output(pathsSchema)
       .mutation(async ({ input, ctx }) => {
-        const { max_length: length = input.algorithm === 'all' ? 6 : 20, ...query } = input;
+        const { max_length = input.algorithm === 'all' ? 6 : 20, ...query } = input;
         const { paths, truncated } = await graph.paths(ctx.caller.origin.world, {
           ...query,
-          max_length: length,
+          max_length,
         });
         return {
-          paths: paths.map(({ nodes, edges, ...sums }) => ({ nodes, edges: edges.map(edgeView), ...sums })),
+          paths: paths.map(({ nodes, edges, length, weight, cost }) => ({
+            nodes,
+            edges: edges.map(edgeView),
+            length,
+            weight,
+            cost,
+          })),
           truncated,
         };
       }),

@@ -188,7 +188,9 @@ export const createGraphService = ({ log, view, writer, analyst, clock }: GraphS
         );
       }
       const found = await measure(graph, metric);
-      await discoveries.tell(world, `metrics/${metric}`, [metricFinding(metric, graph, found)], 'current');
+      // Of nothing there is nothing to tell.
+      const findings = nodes === 0 ? [] : [metricFinding(metric, graph, found)];
+      await discoveries.tell(world, `metrics/${metric}`, findings, 'current');
       const shown = found.values.slice(0, limit);
       const brief = await briefsOf(
         world,
