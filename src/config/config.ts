@@ -52,6 +52,10 @@ export interface Config {
   readonly dataDir: string;
   /** Absolute directories. */
   readonly hookDirs: readonly string[];
+  /** Absolute directories whose files are followed, each in a world. */
+  readonly filesWatch: readonly { readonly path: string; readonly world: string }[];
+  /** Names of files and directories that are passed over; `*` and `?` stand for any characters, or one. */
+  readonly filesIgnore: readonly string[];
   /** Given from outside, at least 32 characters; undefined: generated and kept in `<data>/admin.key`. */
   readonly apiKey: string | undefined;
   /** 32 bytes, base64; undefined: generated and kept in `<data>/encryption.key`. */

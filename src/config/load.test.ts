@@ -64,6 +64,31 @@ describe('the configuration', () => {
     expect(load({ CRUCIBLE_HOOKS_DIR: `/a:b` }).hookDirs).toEqual(['/a', join(cwd, 'b')]);
   });
 
+  it('reads the directories to watch, with their worlds, and what is passed over in them', () => {
+    expect(load()).toMatchObject({ filesWatch: [], filesIgnore: ['.*', 'node_modules', '*~'] });
+    expect(load({ CRUCIBLE_FILES_WATCH: '/a:notes:', CRUCIBLE_FILES_IGNORE: ' *.tmp, ,x' })).toMatchObject({
+      filesWatch: [
+        { path: '/a', world: 'default' },
+        { path: join(cwd, 'notes'), world: 'default' },
+      ],
+      filesIgnore: ['*.tmp', 'x'],
+    });
+    const file = (text: string): void => writeFileSync(join(cwd, 'crucible.yaml'), text);
+    file('files_watch: [notes, { path: /lab, world: lab }, { path: b }]\nfiles_ignore: [drafts]\n');
+    expect(load()).toMatchObject({
+      filesWatch: [
+        { path: join(cwd, 'notes'), world: 'default' },
+        { path: '/lab', world: 'lab' },
+        { path: join(cwd, 'b'), world: 'default' },
+      ],
+      filesIgnore: ['drafts'],
+    });
+    for (const wrong of ['{ path: a, wrold: lab }', '{ world: lab }', '{ path: a, world: "no name" }', '7']) {
+      file(`files_watch: [${wrong}]\n`);
+      expect(refusal({}).issues).toMatchObject([{ path: 'crucible.yaml: files_watch' }]);
+    }
+  });
+
   it('says everything that is wrong at once, and never shows a secret', () => {
     const error = refusal({
       CRUCIBLE_PORT: '99999',

@@ -111,6 +111,11 @@ export const loadConfig = (sources: ConfigSources): Config => {
     port: settings.port,
     dataDir,
     hookDirs: hooks.map((dir) => resolve(cwd, dir)),
+    filesWatch: settings.files_watch.map(({ path, world }) => ({ path: resolve(cwd, path), world })),
+    filesIgnore: settings.files_ignore
+      .split(',')
+      .map((name) => name.trim())
+      .filter((name) => name !== ''),
     apiKey: settings.api_key,
     encryptionKey: settings.encryption_key,
     surreal: {

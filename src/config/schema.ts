@@ -1,3 +1,4 @@
+import { delimiter } from 'node:path';
 import { z } from 'zod';
 import { TOKEN_ALGORITHMS } from '../access/tokens.ts';
 import { RATE } from './rate.ts';
@@ -13,6 +14,32 @@ const port = z.coerce
 const list = z
   .union([z.string().transform((text) => text.split(',').map((part) => part.trim())), z.array(z.string())])
   .transform((parts) => parts.filter((part) => part !== ''));
+
+/** Directories, in a variable separated as paths are; in the file also with the world of each. */
+const watched = z
+  .union(
+    [
+      z.string().transform((text) => text.split(delimiter)),
+      z.array(
+        z.union([
+          z.string(),
+          z.strictObject({
+            path: z.string().min(1),
+            world: z
+              .string()
+              .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'must be the name of a world')
+              .default('default'),
+          }),
+        ]),
+      ),
+    ],
+    { error: 'must be directories, each a path or {path, world}' },
+  )
+  .transform((directories) =>
+    directories
+      .map((each) => (typeof each === 'string' ? { path: each, world: 'default' } : each))
+      .filter(({ path }) => path !== ''),
+  );
 
 const rate = z.string().regex(RATE, 'must be a rate such as 100/s, 20/m or 100/s+500, or off');
 
@@ -34,6 +61,13 @@ export const SETTINGS = {
   port: { variable: 'CRUCIBLE_PORT', schema: port.default(8080) },
   data_dir: { variable: 'CRUCIBLE_DATA_DIR', schema: z.string().min(1).default('.crucible') },
   hooks_dir: { variable: 'CRUCIBLE_HOOKS_DIR', schema: z.string().min(1).optional() },
+  files_watch: { variable: 'CRUCIBLE_FILES_WATCH', schema: watched.default([]) },
+  files_ignore: {
+    variable: 'CRUCIBLE_FILES_IGNORE',
+    schema: z
+      .union([z.string(), z.array(z.string()).transform((names) => names.join(','))])
+      .default('.*,node_modules,*~'),
+  },
   api_key: {
     variable: 'CRUCIBLE_API_KEY',
     secret: true,

@@ -3,13 +3,14 @@
  * Rows are the truth: whoever is stopped between two batches finds the rest of the plan on the disk again.
  */
 import type { Clock } from '../kernel/clock.ts';
+import { withOrigin } from '../kernel/context.ts';
 import { isCrucibleError, messageOf, type CrucibleError, type ErrorCode } from '../kernel/errors.ts';
 import type { NewId } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Origin } from '../kernel/origin.ts';
 import type { Records } from '../log/records.ts';
 import { mergeChanges } from '../state/change.ts';
-import type { StateWriter } from '../state/writer.ts';
+import type { Decided, StateWriter } from '../state/writer.ts';
 import { documentChange, fileChange } from './change.ts';
 import type { Documents } from './documents.ts';
 import type { OpenRoot } from './open-root.ts';
@@ -84,17 +85,16 @@ export const createApply = (deps: ApplyDeps): Apply => {
 
   const write = async (place: RootPlace, batch: readonly Prepared[], origin: Origin): Promise<Applied> => {
     let held: readonly Prepared[] = [];
-    await writer.write(
-      async () => {
-        held = await stillHolds(place, batch);
-        const changes = held.flatMap((prepared) => documentChange(place, prepared) ?? []);
-        const memories =
-          changes.length === 0 ? { events: [], mutations: [] } : await documents.plan(changes, place.world);
-        const { change, processed } = fileChange(place, held, clock.now());
-        return { change: mergeChanges([change, memories, { events: processed, mutations: [] }]) };
-      },
-      { origin },
-    );
+    const decide = async (): Promise<Decided> => {
+      held = await stillHolds(place, batch);
+      const changes = held.flatMap((prepared) => documentChange(place, prepared) ?? []);
+      const memories =
+        changes.length === 0 ? { events: [], mutations: [] } : await documents.plan(changes, place.world);
+      const { change, processed } = fileChange(place, held, clock.now());
+      return { change: mergeChanges([change, memories, { events: processed, mutations: [] }]) };
+    };
+    // Whoever plans the memories asks on whose behalf.
+    await withOrigin(origin, () => writer.write(decide));
     const stale = batch.filter((prepared) => !held.includes(prepared));
     return { done: held, stale: stale.map(({ action }) => pathOf(action)) };
   };

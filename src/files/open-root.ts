@@ -1,4 +1,4 @@
-import type { BigIntStats } from 'node:fs';
+import { realpathSync, type BigIntStats } from 'node:fs';
 import { lstat, realpath } from 'node:fs/promises';
 import nodePath from 'node:path';
 import { isAbsent } from './failures.ts';
@@ -21,6 +21,15 @@ export const openRoot = async (path: string): Promise<OpenRoot | undefined> => {
   } catch (error) {
     if (isAbsent(error)) return undefined;
     throw error;
+  }
+};
+
+/** A path without links; of a directory that is not there (yet), the path itself. */
+export const realOf = (path: string): string => {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
   }
 };
 

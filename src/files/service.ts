@@ -1,4 +1,3 @@
-import { realpathSync } from 'node:fs';
 import nodePath from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CrucibleError } from '../kernel/errors.ts';
@@ -15,10 +14,13 @@ import { createApply } from './apply.ts';
 import type { Documents } from './documents.ts';
 import { createIgnore } from './ignore.ts';
 import { listFiles, type FileList, type FileQuery } from './list.ts';
+import { realOf } from './open-root.ts';
 import { isWithin, readPath } from './place.ts';
 import { NOTHING, sumOf, type Counts, type Reconciled } from './reconcile.ts';
 import type { RootPlace } from './row.ts';
 import { createWatchedRoot, type WatchedRoot } from './watched-root.ts';
+
+export type { FileList, FileQuery } from './list.ts';
 
 export interface ScanReport extends Counts {
   /** Watched directories that are not there, or look as if their disk were not mounted: nothing was changed for them. */
@@ -175,13 +177,4 @@ const ignoreFor = (place: RootPlace, { ignore, exclude }: Pick<FilesDeps, 'ignor
   );
   return (path: string): boolean =>
     isIgnored(path) || excluded.some((directory) => isWithin(path, directory));
-};
-
-/** Of a directory that is not there (yet), the path itself. */
-const realOf = (path: string): string => {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
-  }
 };
