@@ -1,6 +1,8 @@
 import type { JsonObject } from '../kernel/json.ts';
 import type { Idempotency } from '../log/log.ts';
 
+import type { MemoryQuery, QueryAnswer } from './query.ts';
+
 /** A memory as callers see it. */
 export interface MemoryView {
   readonly id: string;
@@ -144,7 +146,9 @@ export interface MemoryService {
     readonly after?: string;
     readonly limit: number;
   }): Promise<{ readonly data: readonly MemoryView[]; readonly last: string | undefined }>;
-  /** @throws CrucibleError `not_found`, `conflict` (`expected_hash`, consolidated), `managed_by_file`, `invalid` */
+  /** @throws CrucibleError `not_found` (`linked_to`), `invalid`, `embeddings_unavailable` */
+  query(query: MemoryQuery, context?: Pick<WriteContext, 'visible'>): Promise<QueryAnswer>;
+  /** @throws CrucibleError `not_found`, `expectation_failed` (the hash), `conflict` (consolidated), `managed_by_file`, `invalid` */
   update(id: string, input: MemoryUpdate, context?: WriteContext): Promise<MemoryDetail>;
   /** @throws CrucibleError `not_found`, `managed_by_file` */
   remove(id: string, context?: WriteContext & { readonly reason?: string }): Promise<void>;

@@ -3,13 +3,16 @@ import type { NewId } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Log } from '../log/log.ts';
 import type { StateWriter } from '../state/writer.ts';
+import { createAccessed, type AccessedMode } from './accessed.ts';
 import { createConsolidate } from './consolidate.ts';
 import type { IsAgent, MemoryDeps } from './dependencies.ts';
 import { createImportBatch } from './import-batch.ts';
 import type { MemoryService } from './memory.ts';
 import { createPrune } from './prune.ts';
+import { createQuery } from './query.ts';
 import { createReader, isVisible } from './reader.ts';
 import { createRelations } from './relations.ts';
+import type { Semantic } from './semantic.ts';
 import { createMender } from './state/mender.ts';
 import { CARD_TABLE, type CardRow } from './tables.ts';
 import { createWriteMemories } from './writing.ts';
@@ -24,6 +27,9 @@ export interface MemoryServiceDeps {
   /** Resolves after that time, or when the signal aborts. ms */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly isAgent: IsAgent;
+  readonly semantic: Semantic;
+  /** Which reads are told. */
+  readonly accessed: AccessedMode;
 }
 
 /** The service of memories, over the log. */
@@ -32,6 +38,8 @@ export const createMemoryService = (deps: MemoryServiceDeps): MemoryService => {
   const mender = createMender({ log, writer, logger, sleep });
   const reader = createReader(log.records);
   const write = createWriteMemories({ log, writer, mender });
+  const accessed = createAccessed({ writer, logger, mode: deps.accessed });
+  const find = createQuery({ log, reader, semantic: deps.semantic });
   const operations: MemoryDeps = { log, reader, write, newId, clock, isAgent };
 
   return {
@@ -43,7 +51,13 @@ export const createMemoryService = (deps: MemoryServiceDeps): MemoryService => {
     async get(id, { visible } = {}) {
       const found = await reader.detail(id, visible);
       await log.settled();
+      await accessed.got(found);
       return found;
+    },
+    async query(query, { visible } = {}) {
+      const answer = await find(query, visible);
+      await accessed.found(answer.results, query.text ?? query.semantic);
+      return answer;
     },
     async list({ visible, after, limit }) {
       const rows = (await log.records.list(CARD_TABLE.name, {

@@ -150,7 +150,9 @@ export type WorldRow = Row & { readonly memories: number; readonly revision: num
 const DIGITS = 16;
 const LATEST = 10 ** 15;
 
+const within = (at: number): number => Math.min(Math.max(at, 0), LATEST);
+
 /** Times as text that sorts as they do. @param at milliseconds since the epoch */
-export const oldestKey = (at: number, id = ''): string => `${String(at).padStart(DIGITS, '0')}/${id}`;
+export const oldestKey = (at: number, id = ''): string => `${String(within(at)).padStart(DIGITS, '0')}/${id}`;
 export const newestKey = (at: number, id = ''): string =>
-  `${String(LATEST - at).padStart(DIGITS, '0')}/${id}`;
+  `${String(LATEST - within(at)).padStart(DIGITS, '0')}/${id}`;

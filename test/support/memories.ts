@@ -10,9 +10,11 @@ import type { Log } from '../../src/log/log.ts';
 import { createMemoryDisk, createMemoryStore, type MemoryDisk } from '../../src/log/memory-store.ts';
 import type { Row } from '../../src/log/records.ts';
 import type { LogStore } from '../../src/log/store.ts';
+import type { AccessedMode } from '../../src/memory/accessed.ts';
 import type { IsAgent } from '../../src/memory/dependencies.ts';
 import { createDocuments } from '../../src/memory/documents.ts';
 import { createMemoryService } from '../../src/memory/service.ts';
+import type { Semantic } from '../../src/memory/semantic.ts';
 import { MEMORY_TABLES } from '../../src/memory/tables.ts';
 import { createStateWriter, type Gate } from '../../src/state/writer.ts';
 
@@ -33,6 +35,8 @@ export interface MemoryOptions {
   readonly store?: LogStore;
   readonly gate?: Gate;
   readonly isAgent?: IsAgent;
+  readonly semantic?: Semantic;
+  readonly accessed?: AccessedMode;
 }
 
 /** The clock moves by hand, one millisecond for each look. */
@@ -56,6 +60,8 @@ export const openMemories = async (options: MemoryOptions = {}) => {
     clock,
     logger: silentLogger,
     isAgent,
+    semantic: options.semantic ?? { search: async () => undefined },
+    accessed: options.accessed ?? 'off',
     sleep: async () => undefined,
   });
   await service.start();
