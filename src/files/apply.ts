@@ -20,7 +20,7 @@ import { asFileRow, DIRECTORY_TABLE, directoryRowId, FILE_TABLE, fileRowId, type
 
 /** A document costs milliseconds in a transaction that everybody waits for. */
 const MAX_DOCUMENTS = 25;
-const MAX_ACTIONS = 200;
+const MAX_ACTIONS = 100;
 /** Of documents as JSON; well below what a request may have, as there are events of links and tags besides. */
 const MAX_BYTES = 2 * 1024 * 1024;
 
