@@ -16,7 +16,8 @@ const FIRST_LOOK = 128;
 const MAX_SCANNED_POSITIONS = 16_384;
 const MAX_COMMITS = 128;
 const MAX_BUCKETS = 64;
-const COMMITS_AT_A_TIME = 8;
+/** Few at first: a commit may hold 1,024 events, and the page may be full after one. Then twice as many each time. */
+const COMMITS_AT_A_TIME = { first: 1, most: 8 } as const;
 
 /** The positions that are still to be looked at, both inclusive, and the direction. */
 interface Window {
@@ -167,8 +168,12 @@ const walkCommits = async (
   const reaching = firsts.filter((first) => first <= edge.to && first > edge.from - SCAN_POSITIONS);
   const queue = order === 'asc' ? [...reaching] : reaching.toReversed();
   let left = budget;
-  while (queue.length > 0 && left > 0 && !page.done()) {
-    const chunk = queue.splice(0, Math.min(COMMITS_AT_A_TIME, left));
+  for (
+    let atATime: number = COMMITS_AT_A_TIME.first;
+    queue.length > 0 && left > 0 && !page.done();
+    atATime = Math.min(atATime * 2, COMMITS_AT_A_TIME.most)
+  ) {
+    const chunk = queue.splice(0, Math.min(atATime, left));
     left -= chunk.length;
     const events = (await reads.commitsAt(chunk)).filter(
       ({ position }) => position >= edge.from && position <= edge.to,
