@@ -1,8 +1,11 @@
 import type { AnyRouter } from '@trpc/server';
 import type { JsonObject } from '../src/kernel/json.ts';
 import { createEventsRouter } from './events.ts';
+import { createFilesRouter } from './files.ts';
 import { createGraphRouter } from './graph.ts';
 import { createHooksRouter } from './hooks.ts';
+import { createKeysRouter } from './keys.ts';
+import { createMemoryRouter } from './memory.ts';
 import { createOpenApiDocument } from './openapi.ts';
 import { createRunsRouter } from './runs.ts';
 import type { Services } from './services.ts';
@@ -18,10 +21,13 @@ export const createRouter = (services: Services) => {
   const openApiDocument = (): JsonObject => (document ??= createOpenApiDocument(whole(), services.version));
   const router = createTrpcRouter({
     events: createEventsRouter(services),
+    files: createFilesRouter(services),
     graph: createGraphRouter(services),
     hooks: createHooksRouter(services),
+    memory: createMemoryRouter(services),
     webhooks: createWebhooksRouter(services),
     runs: createRunsRouter(services),
+    keys: createKeysRouter(services),
     system: createSystemRouter(openApiDocument),
   });
   return router;

@@ -1,5 +1,8 @@
 import type { HookService } from '../hooks/service.ts';
+import type { FileService } from '../src/files/service.ts';
 import type { GraphService } from '../src/graph/graph.ts';
+import type { KeyService } from '../src/access/keys.ts';
+import type { MemoryService } from '../src/memory/memory.ts';
 import type { EventService } from '../src/log/event-service.ts';
 import type { Run } from '../src/dispatch/run.ts';
 import type { RunService } from '../src/dispatch/run-service.ts';
@@ -19,10 +22,13 @@ export interface EventTypeEntry {
 /** Everything the procedures call. */
 export interface Services {
   readonly events: EventService;
+  readonly files: FileService;
   readonly graph: GraphService;
   readonly hooks: HookService;
+  readonly memory: Omit<MemoryService, 'start' | 'close'>;
   readonly webhooks: WebhookService;
   readonly runs: RunService;
+  readonly keys: KeyService;
   /** The catalogue in the order of its page; constant while the process runs. */
   readonly eventTypes: () => readonly EventTypeEntry[];
   /** Where the Temporal UI shows a run's workflow; undefined where there is none to show. */

@@ -1,4 +1,6 @@
+import type { KeyView } from '../../src/access/keys.ts';
 import type { CrucibleEvent } from '../../src/events/envelope.ts';
+import type { FileRow } from '../../src/files/row.ts';
 import type { Run } from '../../src/dispatch/run.ts';
 import type { RunDetail } from '../../src/dispatch/run-service.ts';
 import { currentOrigin } from '../../src/kernel/context.ts';
@@ -131,6 +133,36 @@ const sampleWebhook = (id: string, input: Partial<WebhookInput> = {}): WebhookVi
   updated_at: 0,
 });
 
+const sampleKey: KeyView = {
+  id: 'key_4f9QkXw2LmT7',
+  name: 'ci',
+  role: 'reader',
+  scopes: null,
+  worlds: ['default'],
+  agent: null,
+  expires_at: null,
+  created_at: 0,
+  created_by: 'admin',
+  last_used_at: null,
+};
+
+const sampleFile: FileRow = {
+  id: 'default/file:9f86d081884c7d65',
+  world: 'default',
+  root: '/vault',
+  path: 'a.md',
+  size: 3,
+  mtime_ms: 0,
+  hash: 'abc',
+  stamp: 'never shown',
+  memory_id: 'msg_01932f6e-7a1c-7c3e-9b55-0d6c2a1f4e10',
+  node: 'file:9f86d081884c7d65',
+  error: null,
+  revision: 1,
+  created_at: 0,
+  updated_at: 0,
+};
+
 const missing = (what: string): never => {
   throw new CrucibleError('not_found', `There is no ${what}`);
 };
@@ -177,6 +209,17 @@ export const fakeServices = (
       async trace(id, page) {
         record('events.trace', id, page);
         return { data: [sampleEvent], next_cursor: null };
+      },
+    },
+    files: {
+      async scan(request, options) {
+        record('files.scan', request, options);
+        const counts = { created: 1, modified: 0, deleted: 0, renamed: 0, directories: 0, unchanged: 2 };
+        return { ...counts, failed: 0, away: [] };
+      },
+      async list(query) {
+        record('files.list', query);
+        return { files: [sampleFile], next_cursor: 'f1.next' };
       },
     },
     hooks: {
@@ -247,6 +290,20 @@ export const fakeServices = (
       async metrics(world, { metric, limit }) {
         record('graph.metrics', world, metric, limit);
         return { metric, nodes: 0, edges: 0, value: null, values: [] };
+      },
+    },
+    keys: {
+      async create(input, maker, options) {
+        record('keys.create', input, maker, options);
+        return { view: { ...sampleKey, name: input.name, role: input.role }, key: 'crk_shown_once' };
+      },
+      async list(maker, page) {
+        record('keys.list', maker, page);
+        return [sampleKey];
+      },
+      async revoke(id, maker) {
+        record('keys.revoke', id, maker);
+        if (id !== sampleKey.id) missing('key');
       },
     },
     runs: {

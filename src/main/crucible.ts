@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createHookDirectory } from '../../hooks/directory/directory.ts';
 import { createRouter } from '../../router/router.ts';
-import { createAccess } from '../access/access.ts';
 import { loadAdminKey, type AdminKey } from '../access/admin-key-file.ts';
 import type { BuildEvent } from '../dispatch/terminal-event.ts';
 import { buildEvent as build } from '../events/build.ts';
@@ -14,6 +13,7 @@ import { eventTypes } from './event-types.ts';
 import { createClosers, type Closers } from './closers.ts';
 import { makeDirectories } from './directories.ts';
 import { healthOf } from './health.ts';
+import { openAccess } from './open-access.ts';
 import { openDispatch } from './open-dispatch.ts';
 import { openLog } from './open-log.ts';
 import { openServices } from './open-services.ts';
@@ -74,7 +74,7 @@ const open = async (deps: CrucibleDeps, closers: Closers): Promise<Crucible> => 
     { config, logger, onFatal: (error) => void endBecause(error) },
     closers,
   );
-  const { policies, ...services } = openServices(deps, { log, targets }, closers);
+  const { policies, egress, ...services } = openServices(deps, { log, targets }, closers);
   const { temporal, starter } = openDispatch(deps, { log, policies, buildEvent, useMode }, closers);
 
   const directory = createHookDirectory({
@@ -92,15 +92,20 @@ const open = async (deps: CrucibleDeps, closers: Closers): Promise<Crucible> => 
     );
   });
 
+  const { access, keys } = await openAccess(
+    { adminKey: adminKey.key, jwt: config.jwt, log, egress, logger },
+    closers,
+  );
   const http = createHttpServer({
     router: createRouter({
       ...services,
+      keys,
       eventTypes: () => eventTypes(catalogue),
       workflowUrl: workflowUrls(config.temporal),
       version,
     }),
     services,
-    access: createAccess({ adminKey: adminKey.key }),
+    access,
     health: healthOf({ temporal, starter }),
     logger: logger.child({ component: 'http' }),
     version,
@@ -119,6 +124,8 @@ const open = async (deps: CrucibleDeps, closers: Closers): Promise<Crucible> => 
     await log.append({ events: [event], ledger: true });
   };
   await tell('system.started', { version });
+  // What is in watched directories is taken over while requests are answered already.
+  void services.files.start();
 
   const close = async (reason: string): Promise<void> => {
     http.drain();

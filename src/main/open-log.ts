@@ -1,16 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { HOOK_TABLE } from '../../hooks/registry/row.ts';
 import { loadTargets as loadHookTargets } from '../../hooks/registry/target.ts';
+import { KEY_TABLE } from '../access/key-row.ts';
 import { createBus, type Bus } from '../bus/bus.ts';
 import type { ModeOf } from '../dispatch/mode.ts';
 import { createTargetReactor, type TargetReactor } from '../dispatch/reactor.ts';
 import { ATTEMPT_TABLE, DEFINITION_TABLE, RUN_TABLE } from '../dispatch/run.ts';
 import { catalogue } from '../events/catalogue.ts';
+import { FILES_TABLES } from '../files/row.ts';
 import { GRAPH_TABLES } from '../graph/tables.ts';
 import { systemClock as clock } from '../kernel/clock.ts';
 import { newId } from '../kernel/ids.ts';
 import { createLog } from '../log/create-log.ts';
 import type { Log } from '../log/log.ts';
+import { MEMORY_TABLES } from '../memory/tables.ts';
 import { openSurrealStore } from '../surreal/surreal-store.ts';
 import { WEBHOOK_TABLE } from '../webhooks/row.ts';
 import { loadTargets as loadWebhookTargets } from '../webhooks/targets.ts';
@@ -18,7 +21,17 @@ import { awaitLease } from './await-lease.ts';
 import type { Closers } from './closers.ts';
 import type { CrucibleDeps } from './deps.ts';
 
-const TABLES = [RUN_TABLE, ATTEMPT_TABLE, DEFINITION_TABLE, HOOK_TABLE, WEBHOOK_TABLE, ...GRAPH_TABLES];
+const TABLES = [
+  RUN_TABLE,
+  ATTEMPT_TABLE,
+  DEFINITION_TABLE,
+  HOOK_TABLE,
+  WEBHOOK_TABLE,
+  KEY_TABLE,
+  ...GRAPH_TABLES,
+  ...MEMORY_TABLES,
+  ...FILES_TABLES,
+];
 
 /** Three leases long: a writer that is gone is not taken for one that lives. ms */
 const LEASE_PATIENCE_MS = 30_000;

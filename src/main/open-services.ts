@@ -4,13 +4,16 @@ import { createPolicies, type Policies } from '../dispatch/policies.ts';
 import type { TargetReactor } from '../dispatch/reactor.ts';
 import { createRunService } from '../dispatch/runs.ts';
 import type { RunService } from '../dispatch/run-service.ts';
+import type { WatchedFiles } from '../files/service.ts';
 import type { GraphService } from '../graph/graph.ts';
 import { createEgress } from '../egress/create.ts';
+import type { Egress } from '../egress/egress.ts';
 import { catalogue } from '../events/catalogue.ts';
 import { systemClock as clock } from '../kernel/clock.ts';
 import { newId } from '../kernel/ids.ts';
 import { createEventService, type EventService } from '../log/event-service.ts';
 import type { Log } from '../log/log.ts';
+import { createDocuments } from '../memory/documents.ts';
 import { createSandbox } from '../sandbox/create.ts';
 import { createDeliveryExecutor } from '../webhooks/delivery.ts';
 import { createSecretBox } from '../webhooks/secret-box.ts';
@@ -19,6 +22,7 @@ import type { WebhookService } from '../webhooks/webhook.ts';
 import type { Closers } from './closers.ts';
 import type { CrucibleDeps } from './deps.ts';
 import { loadEncryptionKey } from './encryption-key.ts';
+import { openFiles } from './open-files.ts';
 import { openGraph } from './open-graph.ts';
 import { openState } from './open-state.ts';
 import { pathsOf } from './paths.ts';
@@ -26,10 +30,13 @@ import { systemOrigin } from './system-origin.ts';
 
 export interface OpenServices {
   readonly events: EventService;
+  readonly files: WatchedFiles;
   readonly graph: GraphService;
   readonly hooks: ReturnType<typeof createHookService>;
   readonly webhooks: WebhookService;
   readonly runs: RunService;
+  /** The guarded way out, for whatever else must fetch. */
+  readonly egress: Egress;
   /** What runs do, and by which policy. */
   readonly policies: Policies;
 }
@@ -64,8 +71,11 @@ export const openServices = (
     }),
     webhook: createDeliveryExecutor({ log, egress, box, newId, clock, version, logger: logger('webhooks') }),
   });
+  const documents = createDocuments({ records: log.records, clock, isAgent: async () => false });
   return {
     events,
+    files: openFiles(deps, { log, writer, documents }, closers),
+    egress,
     policies,
     graph: openGraph({ log, writer }, closers),
     hooks: createHookService({

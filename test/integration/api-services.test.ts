@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createHookService } from '../../hooks/registry/service.ts';
 import { HOOK_TABLE } from '../../hooks/registry/row.ts';
 import { createRouter } from '../../router/router.ts';
-import { createAccess } from '../../src/access/access.ts';
 import { generateKey } from '../../src/access/key-format.ts';
+import { KEY_TABLE } from '../../src/access/key-row.ts';
 import { apiErrorOf, callHeaders, createClient } from '../../src/client/client.ts';
 import { createPolicies } from '../../src/dispatch/policies.ts';
 import { createTargetReactor } from '../../src/dispatch/reactor.ts';
@@ -15,6 +15,7 @@ import { ATTEMPT_TABLE, DEFINITION_TABLE, RUN_TABLE } from '../../src/dispatch/r
 import { createRunService } from '../../src/dispatch/runs.ts';
 import { createEgress } from '../../src/egress/create.ts';
 import { catalogue } from '../../src/events/catalogue.ts';
+import { FILES_TABLES } from '../../src/files/row.ts';
 import { GRAPH_TABLES } from '../../src/graph/tables.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import { systemClock as clock } from '../../src/kernel/clock.ts';
@@ -22,8 +23,12 @@ import { newId } from '../../src/kernel/ids.ts';
 import { silentLogger as logger } from '../../src/kernel/logger.ts';
 import { createLog } from '../../src/log/create-log.ts';
 import { createEventService } from '../../src/log/event-service.ts';
+import { createDocuments } from '../../src/memory/documents.ts';
+import { MEMORY_TABLES } from '../../src/memory/tables.ts';
 import { createSandbox } from '../../src/sandbox/create.ts';
 import { createClosers } from '../../src/main/closers.ts';
+import { openAccess } from '../../src/main/open-access.ts';
+import { openFiles } from '../../src/main/open-files.ts';
 import { openGraph } from '../../src/main/open-graph.ts';
 import { openState } from '../../src/main/open-state.ts';
 import { openSurrealStore } from '../../src/surreal/surreal-store.ts';
@@ -44,7 +49,17 @@ const start = async (dir: string) => {
     namespace: 'test',
     database: 'test',
     holder: 'api-services',
-    tables: [RUN_TABLE, ATTEMPT_TABLE, DEFINITION_TABLE, HOOK_TABLE, WEBHOOK_TABLE, ...GRAPH_TABLES],
+    tables: [
+      RUN_TABLE,
+      ATTEMPT_TABLE,
+      DEFINITION_TABLE,
+      HOOK_TABLE,
+      WEBHOOK_TABLE,
+      KEY_TABLE,
+      ...GRAPH_TABLES,
+      ...MEMORY_TABLES,
+      ...FILES_TABLES,
+    ],
     logger,
   });
   const log = await createLog({
@@ -58,9 +73,21 @@ const start = async (dir: string) => {
   const sandbox = createSandbox({ logger });
   const box = createSecretBox(randomBytes(32));
   const closers = createClosers(logger);
+  const { access, keys } = await openAccess({ adminKey, jwt: undefined, log, egress, logger }, closers);
+  const writer = openState(log);
   const services = {
+    keys,
     events: createEventService({ log, catalogue, newId }),
-    graph: openGraph({ log, writer: openState(log) }, closers),
+    files: openFiles(
+      { config: { dataDir: join(dir, 'data'), filesWatch: [], filesIgnore: [] }, logger },
+      {
+        log,
+        writer,
+        documents: createDocuments({ records: log.records, clock, isAgent: async () => false }),
+      },
+      closers,
+    ),
+    graph: openGraph({ log, writer }, closers),
     hooks: createHookService({
       log,
       catalogue,
@@ -100,7 +127,7 @@ const start = async (dir: string) => {
   const http = createHttpServer({
     router: createRouter(services),
     services,
-    access: createAccess({ adminKey }),
+    access,
     health: { components: () => [{ name: 'log', state: 'ready' }] },
     logger,
     version: '1.2.3',
