@@ -12,8 +12,8 @@ import { prepareAction } from './prepare.ts';
 import type { PreparedAction } from './prepare.ts';
 import { runCondition, runScriptAction } from './script.ts';
 import type { ScriptDeps } from './script.ts';
+import { redacted } from './redacted.ts';
 import { createSecretReader } from './secrets.ts';
-import type { SecretReader } from './secrets.ts';
 import { runShellAction } from './shell.ts';
 import type { ShellDeps } from './shell.ts';
 
@@ -35,30 +35,6 @@ const switchedOff = (target: Pick<Target, 'enabled'> | undefined): ActionOutcome
   because: target === undefined ? 'the hook has been removed' : 'the hook is disabled',
   detail: {},
 });
-
-/** No text of an outcome shows a secret that the action was given. */
-const redacted = (outcome: ActionOutcome, secrets: SecretReader): ActionOutcome => {
-  const detail = secrets.redactAll(outcome.detail) as JsonObject;
-  switch (outcome.kind) {
-    case 'succeeded':
-      return {
-        ...outcome,
-        detail,
-        ...(outcome.output === undefined ? {} : { output: secrets.redactAll(outcome.output) }),
-      };
-    case 'denied':
-      return { ...outcome, detail, reason: secrets.redact(outcome.reason) };
-    case 'skipped':
-      return {
-        ...outcome,
-        detail,
-        ...(outcome.because === undefined ? {} : { because: secrets.redact(outcome.because) }),
-      };
-    case 'retryable':
-    case 'failed':
-      return { ...outcome, detail, message: secrets.redact(outcome.message) };
-  }
-};
 
 /**
  * Executes the actions of hooks, one attempt at a time. Guarantees: what an action does wrong is an outcome and never

@@ -1,24 +1,12 @@
 import type { ActionOutcome } from '../../src/dispatch/outcome.ts';
-import { EgressError } from '../../src/egress/egress.ts';
-import type { Egress, EgressResponse } from '../../src/egress/egress.ts';
+import type { EgressResponse } from '../../src/egress/egress.ts';
 import type { CompiledTemplate } from '../../src/events/template.ts';
-import type { Clock } from '../../src/kernel/clock.ts';
 import type { JsonObject, JsonValue } from '../../src/kernel/json.ts';
-import { verdictOfError, verdictOfStatus } from '../../src/webhooks/response-rules.ts';
-import type { Verdict } from '../../src/webhooks/response-rules.ts';
-import { retryAfterMs } from '../../src/webhooks/retry-after.ts';
 import { actionInput } from './action-input.ts';
 import type { ActionRun } from './action-input.ts';
 import { outcomeOfAnswer, readAnswer } from './answer.ts';
-import type { SecretReader } from './secrets.ts';
-import { storyHeaders } from './story-headers.ts';
-
-export interface HttpDeps {
-  readonly egress: Egress;
-  readonly clock: Clock;
-  /** Of Crucible, for `user-agent`. */
-  readonly version: string;
-}
+import { exchange, runHeaders } from './exchange.ts';
+import type { HttpDeps } from './exchange.ts';
 
 /** An http action with its templates compiled. */
 export interface HttpTemplates {
@@ -46,17 +34,6 @@ const bodyOf = (
     : { type: 'application/json', text: JSON.stringify(value) };
 };
 
-/** Session cookies of the receiver are nobody's business here. */
-const DROPPED = new Set(['set-cookie', 'set-cookie2']);
-
-const responseDetail = (response: EgressResponse, secrets: SecretReader): JsonObject => ({
-  status: response.status,
-  headers: Object.fromEntries(Object.entries(response.headers).filter(([name]) => !DROPPED.has(name))),
-  body: secrets.redact(response.body, response.truncated).toWellFormed(),
-  truncated: response.truncated,
-  duration_ms: response.durationMs,
-});
-
 /** A JSON body that is an answer of the protocol. Other bodies are the receiver's own words, and stand in the detail. */
 const answerIn = (response: EgressResponse): JsonValue => {
   if (
@@ -74,29 +51,6 @@ const answerIn = (response: EgressResponse): JsonValue => {
   }
 };
 
-const outcomeOfVerdict = (
-  verdict: Verdict,
-  detail: JsonObject,
-  retryAfter: number | undefined,
-): ActionOutcome => {
-  switch (verdict.kind) {
-    case 'succeeded':
-      return { kind: 'succeeded', detail };
-    case 'failed':
-      return { kind: 'failed', code: verdict.code, message: verdict.message, detail };
-    case 'skipped':
-      return { kind: 'skipped', reason: verdict.reason, because: verdict.message, detail };
-    case 'retryable':
-      return {
-        kind: 'retryable',
-        code: verdict.code,
-        message: verdict.message,
-        ...(retryAfter === undefined ? {} : { retryAfterMs: retryAfter }),
-        detail,
-      };
-  }
-};
-
 /** @throws TemplateError */
 export const runHttpAction = async (
   run: ActionRun,
@@ -107,40 +61,29 @@ export const runHttpAction = async (
   const url = textOf(templates.url.render(scope));
   const own = templates.headers.render(scope) as JsonObject;
   const body = bodyOf(run, templates);
-  // Ours come last: a hook cannot speak for another event.
-  const headers = Object.fromEntries(
-    Object.entries({
-      'user-agent': `Crucible/${deps.version}`,
-      ...(body === undefined ? {} : { 'content-type': body.type }),
-      ...Object.fromEntries(Object.entries(own).map(([name, value]) => [name.toLowerCase(), textOf(value)])),
-      'idempotency-key': context.idempotencyKey,
-      'x-crucible-event-id': context.event.id,
-      'x-crucible-event-type': context.event.type,
-      'x-crucible-hook': hook.name,
-      'x-crucible-run': context.run.id,
-      'x-crucible-attempt': String(context.attempt),
-      ...storyHeaders(context),
-    }),
-  );
-  const request: JsonObject = { method: templates.method, url };
-  let response: EgressResponse;
-  try {
-    response = await deps.egress.request({
+  // Ours come last: a hook cannot speak for another event. Only the name of the client is its own to give.
+  const { 'user-agent': userAgent = '', ...ours } = runHeaders(context, deps.version);
+  const answered = await exchange(
+    {
       method: templates.method,
       url,
-      headers,
+      headers: {
+        'user-agent': userAgent,
+        ...(body === undefined ? {} : { 'content-type': body.type }),
+        ...Object.fromEntries(
+          Object.entries(own).map(([name, value]) => [name.toLowerCase(), textOf(value)]),
+        ),
+        'x-crucible-hook': hook.name,
+        ...ours,
+      },
       ...(body === undefined ? {} : { body: body.text }),
       timeoutMs: Math.min(hook.options.timeout_ms, run.timeLeftMs()),
       signal: context.signal,
-    });
-  } catch (error) {
-    if (!(error instanceof EgressError)) throw error;
-    if (error.ours)
-      return { kind: 'retryable', code: error.code, message: error.message, ours: true, detail: { request } };
-    return outcomeOfVerdict(verdictOfError(error), { request }, undefined);
-  }
-  const detail: JsonObject = { request, response: responseDetail(response, secrets) };
-  const verdict = verdictOfStatus(response.status);
-  if (verdict.kind === 'succeeded') return outcomeOfAnswer(answerIn(response), detail);
-  return outcomeOfVerdict(verdict, detail, retryAfterMs(response.headers['retry-after'], deps.clock.now()));
+    },
+    secrets,
+    deps,
+  );
+  return 'outcome' in answered
+    ? answered.outcome
+    : outcomeOfAnswer(answerIn(answered.response), answered.detail);
 };

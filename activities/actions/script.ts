@@ -17,7 +17,7 @@ export interface ScriptDeps extends CapabilityDeps {
 const MAY_PASS = new Set(['timeout', 'cpu']);
 
 /** The outcome of a script that gave no result. */
-const outcomeOfEnd = (result: Exclude<ScriptResult, { kind: 'returned' }>): ActionOutcome => {
+export const outcomeOfEnd = (result: Exclude<ScriptResult, { kind: 'returned' }>): ActionOutcome => {
   switch (result.kind) {
     case 'lost':
       return { kind: 'retryable', code: 'script_lost', message: result.message, detail: {} };

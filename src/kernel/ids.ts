@@ -1,7 +1,7 @@
 import { uuidv7 } from 'uuidv7';
 
 /** The prefixes of our ids: one for each kind of thing, so that an id says what it names. */
-export type IdPrefix = 'evt' | 'cor' | 'run' | 'whk' | 'key' | 'req' | 'srv' | 'cmt' | 'msg';
+export type IdPrefix = 'evt' | 'cor' | 'run' | 'whk' | 'key' | 'req' | 'srv' | 'cmt' | 'msg' | 'mail';
 
 /** Makes a fresh id. A dependency of whatever makes ids, so that tests can make them predictable. */
 export type NewId = (prefix: IdPrefix) => string;

@@ -16,7 +16,7 @@ import { createRecentLatency } from './latency.ts';
 import { buildRequest, type DeliveryRequest } from './request.ts';
 import { verdictOfError, verdictOfStatus, type Verdict } from './response-rules.ts';
 import { policyOf } from './retry.ts';
-import { retryAfterMs } from './retry-after.ts';
+import { retryAfterMs } from '../egress/retry-after.ts';
 import {
   asWebhookRow,
   openSecrets,

@@ -1,0 +1,149 @@
+/** The parts that agents need, all of them real, over the memory twin of the store; only the workflow engine is left out. */
+import { createAgentExecutor } from '../../../activities/agent/index.ts';
+import { createAttempts, type AttemptAnswer } from '../../dispatch/attempts.ts';
+import { createLiveRuns } from '../../dispatch/live-runs.ts';
+import { createPolicies } from '../../dispatch/policies.ts';
+import { createTargetReactor } from '../../dispatch/reactor.ts';
+import { runFrom } from '../../dispatch/rows.ts';
+import { ATTEMPT_TABLE, DEFINITION_TABLE, RUN_TABLE, type Run } from '../../dispatch/run.ts';
+import { createRunService } from '../../dispatch/runs.ts';
+import { createSettle } from '../../dispatch/settle.ts';
+import type { BuildEvent } from '../../dispatch/terminal-event.ts';
+import { createEgress } from '../../egress/create.ts';
+import { buildEvent as build } from '../../events/build.ts';
+import type { CrucibleEvent } from '../../events/envelope.ts';
+import { createExpandGraph } from '../../graph/expand.ts';
+import { GRAPH_TABLES } from '../../graph/tables.ts';
+import { withOrigin } from '../../kernel/context.ts';
+import { newId } from '../../kernel/ids.ts';
+import { silentLogger } from '../../kernel/logger.ts';
+import type { Origin } from '../../kernel/origin.ts';
+import { createLog } from '../../log/create-log.ts';
+import { createMemoryDisk, createMemoryStore, type MemoryDisk } from '../../log/memory-store.ts';
+import { createSandbox } from '../../sandbox/create.ts';
+import { createStateWriter } from '../../state/writer.ts';
+import { createActionService } from '../actions.ts';
+import { createAgentService } from '../agents.ts';
+import { agentInputSchema } from '../input.ts';
+import { createMessageService } from '../messages.ts';
+import { createRoomService } from '../rooms.ts';
+import { AGENT_TABLES } from '../rows.ts';
+import { createRunWatch } from '../run-watch.ts';
+import { loadTargets } from '../targets.ts';
+import { createToolService } from '../tools.ts';
+import { openWorlds } from '../worlds.ts';
+
+export const callerIn = (world: string): Origin => ({
+  source: { kind: 'user', user_id: 'alice' },
+  actor: 'user:alice',
+  world,
+  correlation_id: 'cor_story',
+  causation_id: null,
+  depth: 0,
+});
+
+/** Open it again on the same `disk` for a restart. */
+export const openAgents = async (
+  options: {
+    readonly disk?: MemoryDisk;
+    readonly secrets?: Readonly<Record<string, string>>;
+    readonly holds?: (world: string) => Promise<readonly string[]>;
+  } = {},
+) => {
+  const disk = options.disk ?? createMemoryDisk();
+  const clock = { now: () => Date.now() };
+  const reactor = createTargetReactor({ clock, newId });
+  const log = await createLog({
+    store: createMemoryStore({
+      tables: [...AGENT_TABLES, ...GRAPH_TABLES, RUN_TABLE, ATTEMPT_TABLE, DEFINITION_TABLE],
+      disk,
+    }),
+    reactor,
+    clock,
+    logger: silentLogger,
+  });
+  reactor.load(await loadTargets(log.records));
+  const egress = createEgress({
+    policy: { allow: ['127.0.0.0/8'], anyPortInAllowed: true },
+    logger: silentLogger,
+  });
+  const sandbox = createSandbox({ runners: 1, logger: silentLogger });
+  const writer = createStateWriter({
+    log,
+    newId,
+    gate: async (intended) => intended,
+    expandGraph: createExpandGraph({ records: log.records, clock }),
+  });
+  const executor = createAgentExecutor({
+    egress,
+    sandbox,
+    clock,
+    version: '0.1.0',
+    targetOf: (id) => reactor.targets().get(id),
+    readSecret: (name) => options.secrets?.[name],
+  });
+  const policies = createPolicies(log.records, { agent: executor });
+  const runs = createRunService({ log, policies, clock });
+  const live = createLiveRuns();
+  log.onCommit(live.committed);
+  const buildEvent: BuildEvent = (input, origin) =>
+    build(input as Parameters<typeof build>[0], origin, { newId });
+  const attempt = createAttempts({
+    log,
+    live,
+    policies,
+    buildEvent,
+    clock,
+    random: () => 0.5,
+    logger: silentLogger,
+    sleep: () => Promise.resolve(),
+  });
+  const shared = { log, writer, clock };
+  const agents = createAgentService({ ...shared, egress, sandbox });
+  const worlds = await openWorlds({
+    ...shared,
+    holds: options.holds ?? (async () => []),
+    logger: silentLogger,
+  });
+
+  return {
+    disk,
+    log,
+    agents,
+    worlds,
+    rooms: createRoomService(shared),
+    tools: createToolService(shared),
+    messages: createMessageService({ ...shared, newId }),
+    actions: createActionService({ ...shared, runs, watch: createRunWatch(log) }),
+    settle: createSettle({ log, buildEvent, clock }),
+    as: <T>(world: string, work: () => T): T => withOrigin(callerIn(world), work),
+    /** Registers in `default` what would come by the API. */
+    register: async (input: unknown) =>
+      withOrigin(callerIn('default'), () => agents.register(agentInputSchema.parse(input))),
+    runOf: async (id: string): Promise<Run> => {
+      const row = await log.records.get(RUN_TABLE.name, id);
+      if (row === undefined) throw new Error(`there is no run ${id}`);
+      return runFrom(row);
+    },
+    /** One attempt at a run, as its workflow asks for it. */
+    attempt: (run: Run, number = 1): Promise<AttemptAnswer> =>
+      attempt({
+        run_id: run.id,
+        generation: run.generation,
+        attempt: number,
+        temporalRunId: 'temporal',
+        signal: new AbortController().signal,
+      }),
+    events: async (...types: readonly string[]): Promise<readonly CrucibleEvent[]> =>
+      (await log.query({ ...(types.length > 0 && { types }), order: 'asc', limit: 1_000 })).data,
+    /** Every row and commit, as text: to look for what must not be there. */
+    stored: (): string =>
+      JSON.stringify([...disk.tables].map(([name, rows]) => [name, [...rows.values()]])) +
+      JSON.stringify([...disk.commits.values()]),
+    [Symbol.asyncDispose]: async () => {
+      await worlds.stop();
+      await Promise.all([egress.close(), sandbox.close()]);
+      await log.close();
+    },
+  };
+};

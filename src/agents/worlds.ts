@@ -1,0 +1,194 @@
+import type { Clock } from '../kernel/clock.ts';
+import { currentOrigin } from '../kernel/context.ts';
+import { CrucibleError, isCrucibleError, messageOf } from '../kernel/errors.ts';
+import type { Logger } from '../kernel/logger.ts';
+import type { Origin } from '../kernel/origin.ts';
+import type { Log } from '../log/log.ts';
+import type { StateWriter } from '../state/writer.ts';
+import type { WorldService } from './agent.ts';
+import { worldSubject } from './ids.ts';
+import {
+  AGENT_TABLE,
+  asRow,
+  asWorld,
+  listBelow,
+  ROOM_TABLE,
+  worldView,
+  WORLD_TABLE,
+  type WorldRow,
+} from './rows.ts';
+import { answered, intendedPayload, namedTaken } from './write.ts';
+
+/** The world that is always there. */
+const DEFAULT_WORLD = 'default';
+
+const PAGE = 1_000;
+
+/** Worlds are things of the whole installation: what is told of them is told in the first one. */
+const originOfWorlds = (): Origin => {
+  const origin = currentOrigin();
+  if (origin === undefined) throw new CrucibleError('internal', 'worlds were asked outside of any request');
+  return { ...origin, world: DEFAULT_WORLD };
+};
+
+export interface Worlds extends WorldService {
+  /** Stops noting worlds that are written to. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Worlds, made or merely written to. A world needs no making: the first event in it is enough, and is noted here, in a row
+ * that says `created: false`. The note follows its event; when the process dies in between, the next event in that world
+ * brings it.
+ */
+export const openWorlds = async ({
+  log,
+  writer,
+  clock,
+  holds,
+  logger,
+}: {
+  readonly log: Log;
+  readonly writer: StateWriter;
+  readonly clock: Clock;
+  /** What a world holds besides agents and rooms, in words for people: `memories`, `files`. Empty: nothing. */
+  readonly holds: (world: string) => Promise<readonly string[]>;
+  readonly logger: Logger;
+}): Promise<Worlds> => {
+  const { records } = log;
+  const known = new Set<string>();
+  for (let after: string | undefined; ;) {
+    const rows = await records.list(WORLD_TABLE.name, {
+      limit: PAGE,
+      ...(after === undefined ? {} : { after }),
+    });
+    for (const { id } of rows) known.add(id);
+    after = rows.at(-1)?.id;
+    if (rows.length < PAGE) break;
+  }
+
+  const note = async (world: string): Promise<void> => {
+    const row: WorldRow = { id: world, name: null, created: false, created_at: clock.now() };
+    try {
+      await log.append({
+        events: [],
+        ledger: true,
+        mutations: [{ op: 'create', table: WORLD_TABLE.name, row: asRow(row) }],
+      });
+    } catch (error) {
+      // Somebody has just made it.
+      if (isCrucibleError(error, 'already_exists')) return;
+      known.delete(world);
+      logger.warn({ world, err: messageOf(error) }, 'a world could not be noted; its next event brings it');
+    }
+  };
+  const noting = new Set<Promise<void>>();
+  const unfollow = log.onCommit(({ events }) => {
+    for (const { world } of events) {
+      if (known.has(world)) continue;
+      known.add(world);
+      const noted = note(world).finally(() => noting.delete(noted));
+      noting.add(noted);
+    }
+  });
+
+  /** What stands in the way of removing it. */
+  const contentsOf = async (world: string): Promise<readonly string[]> => {
+    const [agents, rooms, others] = await Promise.all([
+      listBelow(records, AGENT_TABLE, [world], { limit: 1 }),
+      listBelow(records, ROOM_TABLE, [world], { limit: 1 }),
+      holds(world),
+    ]);
+    return [...others, ...(agents.length > 0 ? ['agents'] : []), ...(rooms.length > 0 ? ['rooms'] : [])];
+  };
+
+  return {
+    create: async ({ world, name }, options = {}) => {
+      const written = await namedTaken(
+        writer.write(
+          async (intended) => {
+            const told = intendedPayload(intended, 'system.world_created');
+            const found = await records.get(WORLD_TABLE.name, world);
+            const row: WorldRow = {
+              id: world,
+              name: told.name ?? null,
+              created: true,
+              created_at: clock.now(),
+            };
+            if (found !== undefined && asWorld(found).created)
+              throw new CrucibleError('already_exists', 'the world was made before');
+            const { id, ...set } = row;
+            return {
+              change: {
+                events: intended,
+                mutations: [
+                  found === undefined
+                    ? { op: 'create', table: WORLD_TABLE.name, row: asRow(row) }
+                    : { op: 'patch', table: WORLD_TABLE.name, id, when: { created: false }, set },
+                ],
+              },
+              answer: { world: asRow(row) },
+            };
+          },
+          {
+            ...options,
+            origin: originOfWorlds(),
+            intended: [
+              {
+                type: 'system.world_created',
+                payload: { world, ...(name !== undefined && { name }) },
+                subject: worldSubject(world),
+              },
+            ],
+          },
+        ),
+        `The world ${JSON.stringify(world)} has been made already.`,
+      );
+      known.add(world);
+      return worldView(asWorld(answered(written.answer, 'world')));
+    },
+
+    list: async (visible, { after = '', limit }) => {
+      const rows =
+        visible === undefined
+          ? await records.list(WORLD_TABLE.name, { after, limit })
+          : (await records.getMany(WORLD_TABLE.name, visible.toSorted()))
+              .filter(({ id }) => id > after)
+              .slice(0, limit);
+      await log.settled();
+      return rows.map((row) => worldView(asWorld(row)));
+    },
+
+    remove: async (world) => {
+      if (world === DEFAULT_WORLD)
+        throw new CrucibleError('conflict', 'The default world cannot be deleted.');
+      await writer.write(
+        async (intended) => {
+          if ((await records.get(WORLD_TABLE.name, world)) === undefined)
+            throw new CrucibleError('not_found', `There is no world ${JSON.stringify(world)}.`);
+          const contents = await contentsOf(world);
+          if (contents.length > 0)
+            throw new CrucibleError('conflict', `The world ${world} still holds ${contents.join(', ')}.`, {
+              hint: 'Remove what it holds first.',
+            });
+          return {
+            change: {
+              events: intended,
+              mutations: [{ op: 'remove', table: WORLD_TABLE.name, id: world }],
+            },
+          };
+        },
+        {
+          origin: originOfWorlds(),
+          intended: [{ type: 'system.world_deleted', payload: { world }, subject: worldSubject(world) }],
+        },
+      );
+      known.delete(world);
+    },
+
+    stop: async () => {
+      unfollow();
+      await Promise.all(noting);
+    },
+  };
+};
