@@ -87,6 +87,14 @@ const HEADERS = {
 const IDEMPOTENT: ReadonlySet<string> = new Set([
   'events.publish',
   'hooks.create',
+  'memory.create',
+  'memory.link',
+  'memory.unlink',
+  'memory.tag',
+  'memory.untag',
+  'memory.consolidate',
+  'memory.prune',
+  'memory.importBatch',
   'webhooks.create',
   'webhooks.retry',
   'runs.replay',
@@ -118,6 +126,7 @@ const finish = (operation: Mutable, route: Route): void => {
   const { content: _content, ...bodiless } = good;
   operation['responses'] = {
     [String(route.status)]: route.status === 204 ? bodiless : good,
+    ...(route.accepted === undefined ? {} : { '202': { ...good, description: 'It goes on' } }),
     ...Object.fromEntries(problemsOf(route).map((status) => [status, problemResponse(status)])),
   };
   if (route.permission === 'public') {
@@ -155,7 +164,7 @@ export const createOpenApiDocument = (router: AnyRouter, version: string): JsonO
     version,
     openApiVersion: '3.0.3',
     baseUrl: '/api/v1',
-    tags: ['events', 'hooks', 'webhooks', 'runs', 'system'],
+    tags: ['events', 'memory', 'hooks', 'webhooks', 'runs', 'system'],
   });
   const document = JSON.parse(JSON.stringify(generated)) as Mutable;
   const paths = asObject(document['paths']);

@@ -11,6 +11,8 @@ export interface Route {
   /** Under `/api/v1`, with `{parameters}`. */
   readonly path: string;
   readonly status: number;
+  /** Whether this good answer is a 202 instead; undefined: none ever is. */
+  readonly accepted?: ((answer: unknown) => boolean) | undefined;
   readonly permission: Permission | 'public';
   /** The dotted name of the procedure. */
   readonly name: string;
@@ -49,7 +51,7 @@ const inputOf = (name: string, procedure: AnyProcedure): z.ZodObject => {
  */
 export const routesOf = (router: AnyRouter): readonly Route[] =>
   [...proceduresOf(router)].flatMap(([name, procedure]): Route[] => {
-    const { openapi, permission, status = 200 } = metaOf(procedure);
+    const { openapi, permission, status = 200, accepted } = metaOf(procedure);
     if (permission === undefined) throw new Error(`${name} declares no permission`);
     if (openapi === undefined) return [];
     const { method, path } = openapi;
@@ -59,6 +61,7 @@ export const routesOf = (router: AnyRouter): readonly Route[] =>
         method,
         path,
         status,
+        accepted,
         permission,
         name,
         procedure,

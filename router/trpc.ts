@@ -13,6 +13,8 @@ export interface ProcedureMeta extends OpenApiMeta<Record<string, unknown>> {
   permission?: Permission | 'public';
   /** The status of a good answer over REST; 204 has no body. Default 200. */
   status?: 200 | 201 | 202 | 204;
+  /** Whether this good answer is a 202 instead: what was asked for goes on. */
+  accepted?: (answer: unknown) => boolean;
 }
 
 const t = initTRPC
@@ -76,11 +78,21 @@ interface Rest {
   readonly summary: string;
   readonly description?: string;
   readonly tag: string;
+  readonly accepted?: (answer: unknown) => boolean;
 }
 
 /** Where a procedure stands in REST, under `/api/v1`. The error answers are added to the document for all at once. */
-export const rest = ({ method, path, status = 200, summary, description, tag }: Rest): ProcedureMeta => ({
+export const rest = ({
+  method,
+  path,
+  status = 200,
+  summary,
+  description,
+  tag,
+  accepted,
+}: Rest): ProcedureMeta => ({
   status,
+  ...(accepted !== undefined && { accepted }),
   openapi: {
     method,
     path,

@@ -136,7 +136,8 @@ export const createRestHandler = (deps: {
       body = await readBody(req, deps.maxBodyBytes);
     }
     const input = inputOf(route, match.parameters, new URLSearchParams(search), body);
-    sendJson(res, route.status, await call(route, ctx, input));
+    const good = await call(route, ctx, input);
+    sendJson(res, route.accepted?.(good) === true ? 202 : route.status, good);
   };
 
   return async (req, res) => {
