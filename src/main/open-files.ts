@@ -1,14 +1,15 @@
 import { sep } from 'node:path';
+import type { Config } from '../config/config.ts';
 import type { Documents } from '../files/documents.ts';
 import { realOf } from '../files/open-root.ts';
 import { createFiles, type WatchedFiles } from '../files/service.ts';
 import { systemClock as clock } from '../kernel/clock.ts';
 import { CrucibleError, type Issue } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
+import type { Logger } from '../kernel/logger.ts';
 import type { Log } from '../log/log.ts';
 import type { StateWriter } from '../state/writer.ts';
 import type { Closers } from './closers.ts';
-import type { CrucibleDeps } from './deps.ts';
 import { systemOrigin } from './system-origin.ts';
 
 /**
@@ -17,7 +18,13 @@ import { systemOrigin } from './system-origin.ts';
  * @throws CrucibleError `config_invalid` where one lies in another, or in the data directory
  */
 export const openFiles = (
-  { config, logger }: Pick<CrucibleDeps, 'config' | 'logger'>,
+  {
+    config,
+    logger,
+  }: {
+    readonly config: Pick<Config, 'dataDir' | 'filesWatch' | 'filesIgnore'>;
+    readonly logger: Logger;
+  },
   {
     log,
     writer,
