@@ -13,6 +13,7 @@ import { systemClock as clock } from '../kernel/clock.ts';
 import { newId } from '../kernel/ids.ts';
 import { createLog } from '../log/create-log.ts';
 import type { Log } from '../log/log.ts';
+import { SEMANTIC_TABLES } from '../memory/semantic-rows.ts';
 import { MEMORY_TABLES } from '../memory/tables.ts';
 import { openSurrealStore } from '../surreal/surreal-store.ts';
 import { WEBHOOK_TABLE } from '../webhooks/row.ts';
@@ -30,6 +31,7 @@ const TABLES = [
   KEY_TABLE,
   ...GRAPH_TABLES,
   ...MEMORY_TABLES,
+  ...SEMANTIC_TABLES,
   ...FILES_TABLES,
 ];
 
