@@ -85,6 +85,14 @@ const HEADERS = {
 
 /** Which procedures remember keys. */
 const IDEMPOTENT: ReadonlySet<string> = new Set([
+  'agents.register',
+  'agents.execute',
+  'agents.send',
+  'agents.join',
+  'agents.createTool',
+  'agents.useTool',
+  'rooms.create',
+  'worlds.create',
   'events.publish',
   'hooks.create',
   'memory.create',
@@ -164,7 +172,7 @@ export const createOpenApiDocument = (router: AnyRouter, version: string): JsonO
     version,
     openApiVersion: '3.0.3',
     baseUrl: '/api/v1',
-    tags: ['events', 'memory', 'hooks', 'webhooks', 'runs', 'system'],
+    tags: ['events', 'memory', 'agents', 'rooms', 'worlds', 'hooks', 'webhooks', 'runs', 'system'],
   });
   const document = JSON.parse(JSON.stringify(generated)) as Mutable;
   const paths = asObject(document['paths']);

@@ -1,3 +1,4 @@
+import type { AgentServices } from '../src/agents/agent.ts';
 import type { HookService } from '../hooks/service.ts';
 import type { FileService } from '../src/files/service.ts';
 import type { GraphService } from '../src/graph/graph.ts';
@@ -20,7 +21,7 @@ export interface EventTypeEntry {
 }
 
 /** Everything the procedures call. */
-export interface Services {
+export interface Services extends AgentServices {
   readonly events: EventService;
   readonly files: FileService;
   readonly graph: GraphService;

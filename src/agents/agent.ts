@@ -158,3 +158,13 @@ export interface WorldService {
   /** @throws CrucibleError `not_found`, `conflict`: it is `default`, or holds something */
   remove(world: string): Promise<void>;
 }
+
+/** All that there is about agents. */
+export interface AgentServices {
+  readonly agents: AgentService;
+  readonly actions: ActionService;
+  readonly messages: MessageService;
+  readonly rooms: RoomService;
+  readonly tools: ToolService;
+  readonly worlds: WorldService;
+}

@@ -145,7 +145,8 @@ export const agentInputSchema = z.strictObject({
           });
         seen.add(action.name);
       }
-    }),
+    })
+    .meta({ description: 'What it can be asked to do.' }),
   metadata: metadataSchema.default({}).meta({ description: 'What is kept beside it.' }),
 });
 

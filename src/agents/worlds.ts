@@ -22,8 +22,6 @@ import { answered, intendedPayload, namedTaken } from './write.ts';
 /** The world that is always there. */
 const DEFAULT_WORLD = 'default';
 
-const PAGE = 1_000;
-
 /** Worlds are things of the whole installation: what is told of them is told in the first one. */
 const originOfWorlds = (): Origin => {
   const origin = currentOrigin();
@@ -41,7 +39,7 @@ export interface Worlds extends WorldService {
  * that says `created: false`. The note follows its event; when the process dies in between, the next event in that world
  * brings it.
  */
-export const openWorlds = async ({
+export const createWorldService = ({
   log,
   writer,
   clock,
@@ -54,18 +52,10 @@ export const openWorlds = async ({
   /** What a world holds besides agents and rooms, in words for people: `memories`, `files`. Empty: nothing. */
   readonly holds: (world: string) => Promise<readonly string[]>;
   readonly logger: Logger;
-}): Promise<Worlds> => {
+}): Worlds => {
   const { records } = log;
+  /** Those that have a row, as far as this process has seen; the others are asked for once. */
   const known = new Set<string>();
-  for (let after: string | undefined; ;) {
-    const rows = await records.list(WORLD_TABLE.name, {
-      limit: PAGE,
-      ...(after === undefined ? {} : { after }),
-    });
-    for (const { id } of rows) known.add(id);
-    after = rows.at(-1)?.id;
-    if (rows.length < PAGE) break;
-  }
 
   const note = async (world: string): Promise<void> => {
     const row: WorldRow = { id: world, name: null, created: false, created_at: clock.now() };
@@ -76,7 +66,7 @@ export const openWorlds = async ({
         mutations: [{ op: 'create', table: WORLD_TABLE.name, row: asRow(row) }],
       });
     } catch (error) {
-      // Somebody has just made it.
+      // It has been noted before, or just been made.
       if (isCrucibleError(error, 'already_exists')) return;
       known.delete(world);
       logger.warn({ world, err: messageOf(error) }, 'a world could not be noted; its next event brings it');

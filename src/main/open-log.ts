@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { HOOK_TABLE } from '../../hooks/registry/row.ts';
 import { loadTargets as loadHookTargets } from '../../hooks/registry/target.ts';
+import { AGENT_TABLES } from '../agents/rows.ts';
+import { loadTargets as loadAgentTargets } from '../agents/targets.ts';
 import { KEY_TABLE } from '../access/key-row.ts';
 import { createBus, type Bus } from '../bus/bus.ts';
 import type { ModeOf } from '../dispatch/mode.ts';
@@ -29,6 +31,7 @@ const TABLES = [
   HOOK_TABLE,
   WEBHOOK_TABLE,
   KEY_TABLE,
+  ...AGENT_TABLES,
   ...GRAPH_TABLES,
   ...MEMORY_TABLES,
   ...SEMANTIC_TABLES,
@@ -69,6 +72,7 @@ export const openLog = async (
   reactor.load([
     ...(await loadHookTargets(log.records, { catalogue, logger })),
     ...(await loadWebhookTargets(log.records)),
+    ...(await loadAgentTargets(log.records)),
   ]);
   const bus = createBus();
   log.onCommit(({ events }) => bus.publish(events));

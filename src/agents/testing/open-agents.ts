@@ -31,7 +31,7 @@ import { AGENT_TABLES } from '../rows.ts';
 import { createRunWatch } from '../run-watch.ts';
 import { loadTargets } from '../targets.ts';
 import { createToolService } from '../tools.ts';
-import { openWorlds } from '../worlds.ts';
+import { createWorldService } from '../worlds.ts';
 
 export const callerIn = (world: string): Origin => ({
   source: { kind: 'user', user_id: 'alice' },
@@ -100,7 +100,7 @@ export const openAgents = async (
   });
   const shared = { log, writer, clock };
   const agents = createAgentService({ ...shared, egress, sandbox });
-  const worlds = await openWorlds({
+  const worlds = createWorldService({
     ...shared,
     holds: options.holds ?? (async () => []),
     logger: silentLogger,
