@@ -1,22 +1,32 @@
 import express from 'express';
 import type { Express, NextFunction, Request, Response } from 'express';
 import type { AnyRouter } from '@trpc/server';
+import helmet from 'helmet';
 import { CrucibleError } from '../kernel/errors.ts';
 import type { NewId } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/logger.ts';
+import { clientOf } from './address.ts';
+import { createCors } from './cors.ts';
 import { logFailure } from './failure.ts';
 import { answerHealthz, answerReadyz } from './health.ts';
 import type { Health } from './health.ts';
 import { sendProblem } from './problem.ts';
 import { requestIdOf } from './request-context.ts';
 import type { ContextOf } from './request-context.ts';
-import { requestIdOn, setRequestId } from './requests.ts';
+import type { RateLimits } from './rate-limit.ts';
+import { createRequestLog } from './request-log.ts';
+import { requestIdOn, setRequest } from './requests.ts';
 import { createRestHandler } from './rest.ts';
 import { createTrpcHandler } from './trpc.ts';
 
 export interface AppDeps {
   readonly router: AnyRouter;
   readonly contextOf: ContextOf;
+  readonly limits: RateLimits;
+  /** How many proxies stand in front, or their addresses; undefined: none. */
+  readonly trustProxy: number | readonly string[] | undefined;
+  /** Origins of pages that may call. */
+  readonly corsOrigins: readonly string[];
   readonly health: Health;
   readonly logger: Logger;
   readonly version: string;
@@ -25,15 +35,18 @@ export interface AppDeps {
   readonly isDraining: () => boolean;
 }
 
-/** Nothing here is a page, nothing may be framed, cached or guessed at. */
-const SECURITY_HEADERS: Readonly<Record<string, string>> = {
-  'X-Content-Type-Options': 'nosniff',
-  'X-Frame-Options': 'DENY',
-  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
-  'Referrer-Policy': 'no-referrer',
-  'Cross-Origin-Resource-Policy': 'same-origin',
-  'Cache-Control': 'no-store',
-};
+/**
+ * Nothing here is a page, nothing may be framed or guessed at. What is a page says its own policy, without inline script.
+ * Strict-Transport-Security is for whoever ends TLS in front: it binds a whole domain, which is not ours to decide.
+ */
+const securityHeaders = helmet({
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+  },
+  xFrameOptions: { action: 'deny' },
+  strictTransportSecurity: false,
+});
 
 /** What Express and its parts throw carries a status; what we did not foresee does not, and is our fault. */
 const fromExpress = (thrown: unknown): CrucibleError => {
@@ -66,12 +79,17 @@ export const createApp = (deps: AppDeps): Express => {
   app.disable('etag');
   app.enable('case sensitive routing');
 
+  const { trustProxy = false } = deps;
+  app.set('trust proxy', typeof trustProxy === 'object' ? [...trustProxy] : trustProxy);
+
   app.use((req: Request, res: Response, next: NextFunction) => {
-    setRequestId(res, requestIdOf(req.headers, deps.newId));
-    for (const name in SECURITY_HEADERS) res.setHeader(name, SECURITY_HEADERS[name] ?? '');
+    setRequest(res, { id: requestIdOf(req.headers, deps.newId), client: clientOf(req.ip) });
+    res.setHeader('Cache-Control', 'no-store');
     if (deps.isDraining()) res.setHeader('Connection', 'close');
     next();
   });
+  app.use(createRequestLog(deps.logger), securityHeaders);
+  app.use(['/api/v1', '/trpc'], createCors(deps.corsOrigins));
   app.use('/api/v1', createRestHandler(deps));
   app.use('/trpc', createTrpcHandler(deps));
   app.all('/healthz', (req: Request, res: Response) => {

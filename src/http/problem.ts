@@ -37,6 +37,13 @@ const retryAfterSeconds = (error: CrucibleError): number | undefined => {
   return ms === undefined ? undefined : Math.max(1, Math.ceil(ms / 1000));
 };
 
+/** What an error says in headers, whatever the body's form. */
+export const setErrorHeaders = (res: ServerResponse, error: CrucibleError): void => {
+  const retryAfter = retryAfterSeconds(error);
+  if (retryAfter !== undefined) res.setHeader('Retry-After', String(retryAfter));
+  if (error.code === 'unauthenticated') res.setHeader('WWW-Authenticate', 'Bearer');
+};
+
 /** Writes the problem as the answer; does nothing if an answer has begun already, which cannot be taken back. */
 export const sendProblem = (res: ServerResponse, error: CrucibleError, requestId: string): void => {
   if (res.headersSent) {
@@ -44,11 +51,9 @@ export const sendProblem = (res: ServerResponse, error: CrucibleError, requestId
     return;
   }
   const body = JSON.stringify(problemOf(error, requestId));
-  const retryAfter = retryAfterSeconds(error);
   res.statusCode = STATUS[error.code];
   res.setHeader('Content-Type', 'application/problem+json');
   res.setHeader('Content-Length', Buffer.byteLength(body));
-  if (retryAfter !== undefined) res.setHeader('Retry-After', String(retryAfter));
-  if (error.code === 'unauthenticated') res.setHeader('WWW-Authenticate', 'Bearer');
+  setErrorHeaders(res, error);
   res.end(body);
 };

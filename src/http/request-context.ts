@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto';
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { RequestContext } from '../../router/context.ts';
 import type { Access } from '../access/access.ts';
+import type { Permission } from '../access/permission.ts';
 import { worldScope } from '../access/principal.ts';
 import type { Principal } from '../access/principal.ts';
 import { CrucibleError, isCrucibleError } from '../kernel/errors.ts';
 import type { NewId } from '../kernel/ids.ts';
 import type { EventService } from '../log/event-service.ts';
 import type { Idempotency } from '../log/log.ts';
+import type { RateLimits } from './rate-limit.ts';
+import { clientOn, setPrincipal } from './requests.ts';
 
 /** Printable ASCII without spaces: safe in logs, headers, search attributes. */
 const TOKEN = /^[\x21-\x7e]{1,128}$/;
@@ -82,22 +85,45 @@ interface RequestFacts {
   readonly headers: IncomingHttpHeaders;
   /** The body as it came; asked for only when it has been read. */
   readonly body: () => Uint8Array;
+  /** What will answer it. */
+  readonly res: ServerResponse;
+  /** What its calls need: one of a REST request, several of a batch. */
+  readonly needed: readonly (Permission | 'public')[];
 }
 
 /**
  * Everything that the headers say, for the procedures.
- * @throws CrucibleError `unauthenticated`, `forbidden` (world), `malformed_request`, `invalid` (causation)
+ * @throws CrucibleError `unauthenticated`, `issuer_unavailable`, `rate_limited`, `forbidden` (world),
+ *   `malformed_request`, `invalid` (causation)
  */
 export type ContextOf = (facts: RequestFacts) => Promise<RequestContext>;
+
+/** Too many failures of one address are told to wait instead of what was wrong. */
+const authenticate = async (
+  headers: IncomingHttpHeaders,
+  res: ServerResponse,
+  deps: { readonly access: Access; readonly limits: RateLimits },
+): Promise<Principal> => {
+  try {
+    const principal = await deps.access.authenticate(headers.authorization);
+    setPrincipal(res, principal.id);
+    return principal;
+  } catch (error) {
+    if (isCrucibleError(error, 'unauthenticated')) await deps.limits.ofFailure(res, clientOn(res));
+    throw error;
+  }
+};
 
 export const createContextOf =
   (deps: {
     readonly access: Access;
     readonly events: Pick<EventService, 'get'>;
+    readonly limits: RateLimits;
     readonly newId: NewId;
   }): ContextOf =>
-  async ({ requestId, headers, body }) => {
-    const principal = await deps.access.authenticate(headers.authorization);
+  async ({ requestId, headers, body, res, needed }) => {
+    const principal = await authenticate(headers, res, deps);
+    await deps.limits.ofPrincipal(res, principal.id, needed);
     const scope = worldScope(principal, one(headers, 'x-crucible-world'));
     const key = idempotencyKey(headers);
     const cause = await causeOf(headers, principal, deps.events);

@@ -1,11 +1,32 @@
 import type { ServerResponse } from 'node:http';
 
-/** The id that the first middleware gave to a request, for whoever answers it. */
-const ids = new WeakMap<ServerResponse, string>();
+/** What is known of a request, for whoever answers or logs it. */
+interface Known {
+  readonly id: string;
+  /** Whom to count it for; see `clientOf`. */
+  readonly client: string;
+  /** Once its credentials were good. */
+  principalId?: string;
+}
 
-export const setRequestId = (res: ServerResponse, id: string): void => {
-  ids.set(res, id);
-  res.setHeader('X-Request-Id', id);
+const requests = new WeakMap<ServerResponse, Known>();
+
+/** By the first middleware. */
+export const setRequest = (
+  res: ServerResponse,
+  known: { readonly id: string; readonly client: string },
+): void => {
+  requests.set(res, { ...known });
+  res.setHeader('X-Request-Id', known.id);
 };
 
-export const requestIdOn = (res: ServerResponse): string => ids.get(res) ?? 'unknown';
+export const requestIdOn = (res: ServerResponse): string => requests.get(res)?.id ?? 'unknown';
+
+export const clientOn = (res: ServerResponse): string => requests.get(res)?.client ?? 'unknown';
+
+export const setPrincipal = (res: ServerResponse, principalId: string): void => {
+  const known = requests.get(res);
+  if (known !== undefined) known.principalId = principalId;
+};
+
+export const principalOn = (res: ServerResponse): string | undefined => requests.get(res)?.principalId;

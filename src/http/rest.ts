@@ -15,7 +15,8 @@ import { sendProblem } from './problem.ts';
 import { readQuery } from './query.ts';
 import { anonymousContext } from './request-context.ts';
 import type { ContextOf } from './request-context.ts';
-import { requestIdOn } from './requests.ts';
+import type { RateLimits } from './rate-limit.ts';
+import { clientOn, requestIdOn } from './requests.ts';
 import { createRouteTable } from './route-table.ts';
 
 const NO_BODY = Buffer.alloc(0);
@@ -98,12 +99,14 @@ const sendJson = (res: ServerResponse, status: number, value: unknown): void => 
 export const createRestHandler = (deps: {
   readonly router: AnyRouter;
   readonly contextOf: ContextOf;
+  readonly limits: RateLimits;
   readonly maxBodyBytes: number;
   readonly logger: Logger;
 }): ((req: IncomingMessage, res: ServerResponse) => Promise<void>) => {
   const find = createRouteTable(routesOf(deps.router));
 
   const answer = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
+    await deps.limits.ofAddress(res, clientOn(res), 1);
     const [path = '/', search = ''] = (req.url ?? '/').split(/\?(.*)/s, 2);
     const match = find(req.method ?? 'GET', path);
     if (match.kind === 'none') {
@@ -130,7 +133,13 @@ export const createRestHandler = (deps: {
     const ctx =
       route.permission === 'public'
         ? anonymousContext(requestId)
-        : await deps.contextOf({ requestId, headers: req.headers, body: () => body });
+        : await deps.contextOf({
+            requestId,
+            headers: req.headers,
+            body: () => body,
+            res,
+            needed: [route.permission],
+          });
     if (route.method !== 'GET' && hasBody(req)) {
       assertJsonContent(req);
       body = await readBody(req, deps.maxBodyBytes);

@@ -12,7 +12,10 @@ import type { Logger } from '../kernel/logger.ts';
 import { createApp } from './app.ts';
 import { trackConnections } from './connections.ts';
 import type { Health } from './health.ts';
+import { createRateLimits } from './rate-limit.ts';
+import type { RateRules } from './rate-limit.ts';
 import { createContextOf } from './request-context.ts';
+import { withoutCredentials } from './request-log.ts';
 
 /**
  * The life of the server.
@@ -46,6 +49,21 @@ export interface HttpLimits {
   readonly keepAliveMs?: number;
 }
 
+/** Who may call from where, and how often. Default: no proxies, no other origins, no limits. */
+export interface Admission {
+  /** How many proxies stand in front, or their addresses. */
+  readonly trustProxy: number | readonly string[] | undefined;
+  /** Origins of pages that may call. */
+  readonly corsOrigins: readonly string[];
+  readonly rates: RateRules;
+}
+
+const OPEN: Admission = {
+  trustProxy: undefined,
+  corsOrigins: [],
+  rates: { ip: undefined, authFailures: undefined, read: undefined, write: undefined, execute: undefined },
+};
+
 export interface HttpServerDeps {
   readonly router: AppRouter;
   /** To look up the event that a request names as its cause. */
@@ -55,6 +73,7 @@ export interface HttpServerDeps {
   readonly logger: Logger;
   readonly version: string;
   readonly limits?: HttpLimits;
+  readonly admission?: Admission;
   readonly newId?: NewId;
 }
 
@@ -107,15 +126,25 @@ const urlOf = (host: string, address: AddressInfo): string => {
 /** The HTTP face of the product: tRPC, REST and health on one port. */
 export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
   const newId = deps.newId ?? freshId;
-  const { limits = {} } = deps;
+  const { limits = {}, admission = OPEN } = deps;
+  const logger = withoutCredentials(deps.logger);
+  const rateLimits = createRateLimits(admission.rates);
   let draining = false;
   let closing: Promise<void> | undefined;
 
   const app = createApp({
     router: deps.router,
-    contextOf: createContextOf({ access: deps.access, events: deps.services.events, newId }),
+    contextOf: createContextOf({
+      access: deps.access,
+      events: deps.services.events,
+      limits: rateLimits,
+      newId,
+    }),
+    limits: rateLimits,
+    trustProxy: admission.trustProxy,
+    corsOrigins: admission.corsOrigins,
     health: deps.health,
-    logger: deps.logger,
+    logger,
     version: deps.version,
     maxBodyBytes: limits.maxBodyBytes ?? 1024 * 1024,
     newId,
@@ -138,7 +167,7 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
     });
     connections.endWhenIdle();
     const cut = setTimeout(() => {
-      deps.logger.warn({ grace_ms: graceMs }, 'Requests were still in flight when the grace time was over');
+      logger.warn({ grace_ms: graceMs }, 'Requests were still in flight when the grace time was over');
       node.closeAllConnections();
     }, graceMs);
     try {

@@ -3,6 +3,8 @@ import type { AnyRouter } from '@trpc/server';
 import { createExpressMiddleware } from '@trpc/server/adapters/express';
 import type { NextFunction, Request, Response } from 'express';
 import { errorShape, toCrucibleError } from '../../router/errors.ts';
+import { metaOf, proceduresOf } from '../../router/routes.ts';
+import type { Permission } from '../access/permission.ts';
 import { CrucibleError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { assertJsonContent, hasBody, readBody } from './body.ts';
@@ -10,11 +12,13 @@ import { logFailure } from './failure.ts';
 import { parseJson, textOf } from './json-body.ts';
 import { anonymousContext } from './request-context.ts';
 import type { ContextOf } from './request-context.ts';
-import { requestIdOn } from './requests.ts';
+import { setErrorHeaders } from './problem.ts';
+import type { RateLimits } from './rate-limit.ts';
+import { clientOn, requestIdOn } from './requests.ts';
 import { STATUS } from './status.ts';
 
 const NO_BODY = Buffer.alloc(0);
-/** Calls in one request: a request is one unit of load, whatever limits rates. */
+/** Calls in one request. */
 const MAX_BATCH = 50;
 
 /** What the client's links understand, also for what is refused before tRPC sees it. */
@@ -23,12 +27,26 @@ const sendError = (res: ServerResponse, error: CrucibleError): void => {
   res.statusCode = STATUS[error.code];
   res.setHeader('Content-Type', 'application/json');
   res.setHeader('Content-Length', Buffer.byteLength(body));
+  setErrorHeaders(res, error);
   res.end(body);
 };
 
+/**
+ * The procedures that a path names, as tRPC reads it: decoded, then split, so that an encoded comma parts calls too. Of a
+ * path that cannot be decoded tRPC says so itself.
+ */
+const callsIn = (path: string): readonly string[] => {
+  const names = path.slice(path.lastIndexOf('/') + 1);
+  try {
+    return decodeURIComponent(names).split(',');
+  } catch {
+    return [names];
+  }
+};
+
 /** Several calls in one request cannot share one key: the second would be a repeat of the first. */
-const assertOneCall = (req: Request): void => {
-  if (req.headers['idempotency-key'] === undefined || !req.path.includes(',')) return;
+const assertOneCall = (req: Request, calls: readonly string[]): void => {
+  if (req.headers['idempotency-key'] === undefined || calls.length < 2) return;
   throw new CrucibleError('malformed_request', 'Idempotency-Key needs a request of one call', {
     hint: 'Use httpLink instead of httpBatchLink for calls that carry a key.',
   });
@@ -38,9 +56,16 @@ const assertOneCall = (req: Request): void => {
 export const createTrpcHandler = (deps: {
   readonly router: AnyRouter;
   readonly contextOf: ContextOf;
+  readonly limits: RateLimits;
   readonly maxBodyBytes: number;
   readonly logger: Logger;
 }) => {
+  const procedures = proceduresOf(deps.router);
+  /** What nobody has costs what a read costs. */
+  const neededBy = (name: string): Permission | 'public' => {
+    const procedure = procedures.get(name);
+    return (procedure === undefined ? undefined : metaOf(procedure).permission) ?? 'public';
+  };
   const contexts = new WeakMap<object, Awaited<ReturnType<ContextOf>>>();
   const middleware = createExpressMiddleware({
     router: deps.router,
@@ -59,12 +84,21 @@ export const createTrpcHandler = (deps: {
   return async (req: Request, res: Response, next: NextFunction): Promise<void> => {
     try {
       let body: Buffer = NO_BODY;
+      const calls = callsIn(req.path);
+      // Each call counts, also where they share a request.
+      await deps.limits.ofAddress(res, clientOn(res), Math.min(calls.length, MAX_BATCH));
       const anonymous = req.headers.authorization === undefined;
       const requestId = requestIdOn(res);
       const ctx = anonymous
         ? anonymousContext(requestId)
-        : await deps.contextOf({ requestId, headers: req.headers, body: () => body });
-      assertOneCall(req);
+        : await deps.contextOf({
+            requestId,
+            headers: req.headers,
+            body: () => body,
+            res,
+            needed: calls.slice(0, MAX_BATCH).map(neededBy),
+          });
+      assertOneCall(req, calls);
       if (req.method === 'POST' && hasBody(req)) {
         assertJsonContent(req);
         body = await readBody(req, deps.maxBodyBytes);

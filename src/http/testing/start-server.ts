@@ -8,7 +8,7 @@ import type { ServiceCall } from '../../../router/testing/fake-services.ts';
 import type { Services } from '../../../router/services.ts';
 import type { ComponentState } from '../health.ts';
 import { createHttpServer } from '../server.ts';
-import type { HttpLimits, HttpServer } from '../server.ts';
+import type { Admission, HttpLimits, HttpServer } from '../server.ts';
 
 export const ADMIN_KEY = 'an-admin-key-of-thirty-two-characters-or-more';
 
@@ -40,6 +40,7 @@ export const startServer = async (
     readonly services?: Partial<Services>;
     readonly limits?: HttpLimits;
     readonly access?: Access;
+    readonly admission?: Admission;
   } = {},
 ): Promise<TestServer> => {
   const { services, calls } = fakeServices(options.services);
@@ -58,6 +59,7 @@ export const startServer = async (
     health: { components: () => health.components },
     logger,
     version: '1.2.3',
+    ...(options.admission === undefined ? {} : { admission: options.admission }),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
   const { url } = await http.listen({ host: '127.0.0.1', port: 0 });
