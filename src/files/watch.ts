@@ -5,7 +5,7 @@ import type { OpenRoot } from './open-root.ts';
 
 export interface Watch {
   readonly identity: string;
-  /** Changes from now on are seen. */
+  /** Changes from now on are seen, or watching has failed, which `onError` was told. */
   readonly ready: Promise<void>;
   close(): Promise<void>;
 }
@@ -44,7 +44,7 @@ export const watchRoot = (
   watcher.on('error', onError);
   return {
     identity: root.identity,
-    ready: new Promise((resolve) => watcher.once('ready', resolve)),
+    ready: new Promise((resolve) => watcher.once('ready', resolve).once('error', () => resolve())),
     close: () => watcher.close(),
   };
 };

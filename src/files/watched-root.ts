@@ -214,7 +214,7 @@ export const createWatchedRoot = (deps: WatchedRootDeps): WatchedRoot => {
   return {
     start: () =>
       inLine(async () => {
-        await watchPresent();
+        await watchPresent().catch(watchFailure);
         dirty.add('');
         await work();
         if (!ending.signal.aborted) startChecking();
