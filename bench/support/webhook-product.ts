@@ -30,7 +30,7 @@ export const webhookProduct = async (temporal: { address: string; namespace: str
       throw error;
     },
   };
-  const { webhooks, policies } = openServices(deps, { log, targets }, closers);
+  const { webhooks, policies } = await openServices(deps, { log, targets, buildEvent }, closers);
   const dispatch = openDispatch({ config, logger }, { log, policies, buildEvent, useMode }, closers);
   await dispatch.temporal.untilWorking();
   const origin = systemOrigin('bench', newId);

@@ -6,9 +6,11 @@ import type { RunDetail } from '../../src/dispatch/run-service.ts';
 import { currentOrigin } from '../../src/kernel/context.ts';
 import { CrucibleError } from '../../src/kernel/errors.ts';
 import type { Origin } from '../../src/kernel/origin.ts';
+import type { MemoryDetail } from '../../src/memory/memory.ts';
 import type { WebhookInput, WebhookView } from '../../src/webhooks/webhook.ts';
 import type { HookScope, HookView } from '../../hooks/service.ts';
 import type { Services } from '../services.ts';
+import { fakeAgents } from './fake-agents.ts';
 
 /** One call of a service, as the API made it. */
 export interface ServiceCall {
@@ -167,6 +169,27 @@ const missing = (what: string): never => {
   throw new CrucibleError('not_found', `There is no ${what}`);
 };
 
+const sampleMemory: MemoryDetail = {
+  id: 'msg_01932f6e-7a1c-7c3e-9b55-0d6c2a1f4e10',
+  world: 'default',
+  name: null,
+  title: 'Attention',
+  content: '# Attention',
+  hash: 'a'.repeat(64),
+  metadata: {},
+  tags: ['#ai'],
+  issues: [],
+  consolidated_into: null,
+  file: null,
+  created_by: 'user:alice',
+  created_at: 0,
+  updated_at: 0,
+  links: [],
+  backlinks: [],
+  more_backlinks: false,
+};
+const memoryOf = (id: string): MemoryDetail => (id === sampleMemory.id ? sampleMemory : missing('memory'));
+
 /** Services that answer samples and record what the API asked of them: for the mechanics of HTTP, nothing else. */
 export const fakeServices = (
   overrides: Partial<Services> = {},
@@ -180,6 +203,7 @@ export const fakeServices = (
   const hookOf = (id: string, scope: HookScope = {}): HookView =>
     (isSeen(scope) ? hooks.get(id) : undefined) ?? missing('hook');
   const services: Services = {
+    ...fakeAgents(record),
     version: '1.2.3',
     workflowUrl: ({ workflow_id: id }) => (id === null ? undefined : `http://ui.test/${id}`),
     eventTypes: () => [
@@ -248,6 +272,62 @@ export const fakeServices = (
       async validate(input) {
         record('hooks.validate', input);
         return [{ path: 'trigger', message: 'is missing', line: 2, column: 1 }];
+      },
+    },
+    memory: {
+      async create(input, context) {
+        record('memory.create', input, context);
+        return { ...sampleMemory, content: input.content };
+      },
+      async get(id, context) {
+        record('memory.get', id, context);
+        return memoryOf(id);
+      },
+      async list(page) {
+        record('memory.list', page);
+        return { data: [sampleMemory], last: undefined };
+      },
+      async query(query, context) {
+        record('memory.query', query, context);
+        const { page, limit } = query;
+        const results = [{ memory: sampleMemory, relevance: 1, match_reason: 'text' }];
+        return { results, total: 1, page, per_page: limit, semantic_by: null, semantic_pending: 0 };
+      },
+      async update(id, input, context) {
+        record('memory.update', id, input, context);
+        return memoryOf(id);
+      },
+      async remove(id, context) {
+        record('memory.remove', id, context);
+        memoryOf(id);
+      },
+      async link(id, input, context) {
+        record('memory.link', id, input, context);
+        return memoryOf(id);
+      },
+      async unlink(id, input, context) {
+        record('memory.unlink', id, input, context);
+        return memoryOf(id);
+      },
+      async tag(id, tag, context) {
+        record('memory.tag', id, tag, context);
+        return memoryOf(id);
+      },
+      async untag(id, tag, context) {
+        record('memory.untag', id, tag, context);
+        return memoryOf(id);
+      },
+      async consolidate(input, context) {
+        record('memory.consolidate', input, context);
+        return sampleMemory;
+      },
+      async prune(input, context) {
+        record('memory.prune', input, context);
+        return { ids: [], count: 0, dry_run: input.dry_run, more: false };
+      },
+      async importBatch(documents, context) {
+        record('memory.importBatch', documents, context);
+        return documents.map(({ id = sampleMemory.id }) => ({ id, imported: true }));
       },
     },
     webhooks: {

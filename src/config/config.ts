@@ -79,6 +79,8 @@ export interface Config {
     /** A server program to use instead of finding or fetching one. */
     readonly binary: string | undefined;
   };
+  /** Which reads of memories `memory.accessed` tells. */
+  readonly memoryAccessed: 'off' | 'get' | 'all';
   /** Runs that one activity of a drain works; 1: each run has a workflow of its own. */
   readonly dispatchPackMax: number;
   /** Whether Node watches over calls into workflow code (`src/temporal/without-watchdog.ts`). */

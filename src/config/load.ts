@@ -150,6 +150,7 @@ export const loadConfig = (sources: ConfigSources): Config => {
         execute: parseRate(settings.rate_limit_execute),
       },
     },
+    memoryAccessed: settings.memory_accessed,
     dispatchPackMax: settings.dispatch_pack_max,
     workflowWatchdog: settings.workflow_watchdog === 'on',
     embeddings: readEmbeddings(settings).embeddings,

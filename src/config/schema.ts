@@ -195,6 +195,10 @@ export const SETTINGS = {
       .max(16_384, 'must be at most 16384')
       .optional(),
   },
+  memory_accessed: {
+    variable: 'CRUCIBLE_MEMORY_ACCESSED',
+    schema: z.enum(['off', 'get', 'all']).default('off'),
+  },
   dispatch_pack_max: {
     variable: 'CRUCIBLE_DISPATCH_PACK_MAX',
     schema: z.coerce.number().int().min(1).max(5_000).default(1_000),

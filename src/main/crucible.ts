@@ -74,7 +74,8 @@ const open = async (deps: CrucibleDeps, closers: Closers): Promise<Crucible> => 
     { config, logger, onFatal: (error) => void endBecause(error) },
     closers,
   );
-  const { policies, egress, ...services } = openServices(deps, { log, targets }, closers);
+  const { policies, egress, ...services } = await openServices(deps, { log, targets, buildEvent }, closers);
+  await services.memory.start();
   const { temporal, starter } = openDispatch(deps, { log, policies, buildEvent, useMode }, closers);
 
   const directory = createHookDirectory({
@@ -106,6 +107,7 @@ const open = async (deps: CrucibleDeps, closers: Closers): Promise<Crucible> => 
     }),
     services,
     access,
+    admission: config.httpAccess,
     health: healthOf({ temporal, starter }),
     logger: logger.child({ component: 'http' }),
     version,

@@ -1,6 +1,8 @@
 import { createHookExecutor } from '../../activities/actions/index.ts';
 import { createHookService } from '../../hooks/registry/service.ts';
 import { createPolicies, type Policies } from '../dispatch/policies.ts';
+import type { AgentServices } from '../agents/agent.ts';
+import type { BuildEvent } from '../dispatch/terminal-event.ts';
 import type { TargetReactor } from '../dispatch/reactor.ts';
 import { createRunService } from '../dispatch/runs.ts';
 import type { RunService } from '../dispatch/run-service.ts';
@@ -13,7 +15,7 @@ import { systemClock as clock } from '../kernel/clock.ts';
 import { newId } from '../kernel/ids.ts';
 import { createEventService, type EventService } from '../log/event-service.ts';
 import type { Log } from '../log/log.ts';
-import { createDocuments } from '../memory/documents.ts';
+import type { MemoryService } from '../memory/memory.ts';
 import { createSandbox } from '../sandbox/create.ts';
 import { createDeliveryExecutor } from '../webhooks/delivery.ts';
 import { createSecretBox } from '../webhooks/secret-box.ts';
@@ -22,16 +24,20 @@ import type { WebhookService } from '../webhooks/webhook.ts';
 import type { Closers } from './closers.ts';
 import type { CrucibleDeps } from './deps.ts';
 import { loadEncryptionKey } from './encryption-key.ts';
+import { agentExecutor, openAgents } from './open-agents.ts';
 import { openFiles } from './open-files.ts';
 import { openGraph } from './open-graph.ts';
+import { openEmbeddings } from './open-embeddings.ts';
+import { openMemory } from './open-memory.ts';
 import { openState } from './open-state.ts';
 import { pathsOf } from './paths.ts';
 import { systemOrigin } from './system-origin.ts';
 
-export interface OpenServices {
+export interface OpenServices extends AgentServices {
   readonly events: EventService;
   readonly files: WatchedFiles;
   readonly graph: GraphService;
+  readonly memory: MemoryService;
   readonly hooks: ReturnType<typeof createHookService>;
   readonly webhooks: WebhookService;
   readonly runs: RunService;
@@ -42,11 +48,15 @@ export interface OpenServices {
 }
 
 /** The services over the log, the way out (egress) and the sandbox that they use, and the executors of runs. */
-export const openServices = (
+export const openServices = async (
   deps: CrucibleDeps,
-  { log, targets }: { readonly log: Log; readonly targets: TargetReactor['targets'] },
+  {
+    log,
+    targets,
+    buildEvent,
+  }: { readonly log: Log; readonly targets: TargetReactor['targets']; readonly buildEvent: BuildEvent },
   closers: Closers,
-): OpenServices => {
+): Promise<OpenServices> => {
   const { config, version } = deps;
   const logger = (component: string) => deps.logger.child({ component });
   const box = createSecretBox(loadEncryptionKey(config.encryptionKey, pathsOf(config.dataDir).encryptionKey));
@@ -70,13 +80,25 @@ export const openServices = (
       version,
     }),
     webhook: createDeliveryExecutor({ log, egress, box, newId, clock, version, logger: logger('webhooks') }),
+    agent: agentExecutor(deps, { egress, sandbox, targets }),
   });
-  const documents = createDocuments({ records: log.records, clock, isAgent: async () => false });
+  const { embeddings } = config;
+  const semantic = await openEmbeddings(
+    { embeddings, log, egress, buildEvent, logger: deps.logger },
+    closers,
+  );
+  const { memory, documents } = openMemory(
+    { log, writer, semantic, logger: logger('memory'), accessed: config.memoryAccessed },
+    closers,
+  );
+  const runs = createRunService({ log, policies, clock });
   return {
+    ...openAgents({ log, writer, egress, sandbox, runs, logger: logger('agents') }, closers),
     events,
     files: openFiles(deps, { log, writer, documents }, closers),
     egress,
     policies,
+    memory,
     graph: openGraph({ log, writer }, closers),
     hooks: createHookService({
       log,
@@ -89,6 +111,6 @@ export const openServices = (
       directory: config.hookDirs[0] ?? config.dataDir,
     }),
     webhooks: createWebhookService({ log, egress, box, newId, clock }),
-    runs: createRunService({ log, policies, clock }),
+    runs,
   };
 };

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createHookService } from '../../hooks/registry/service.ts';
 import { HOOK_TABLE } from '../../hooks/registry/row.ts';
 import { createRouter } from '../../router/router.ts';
+import { AGENT_TABLES } from '../../src/agents/rows.ts';
 import { generateKey } from '../../src/access/key-format.ts';
 import { KEY_TABLE } from '../../src/access/key-row.ts';
 import { apiErrorOf, callHeaders, createClient } from '../../src/client/client.ts';
@@ -23,13 +24,14 @@ import { newId } from '../../src/kernel/ids.ts';
 import { silentLogger as logger } from '../../src/kernel/logger.ts';
 import { createLog } from '../../src/log/create-log.ts';
 import { createEventService } from '../../src/log/event-service.ts';
-import { createDocuments } from '../../src/memory/documents.ts';
 import { MEMORY_TABLES } from '../../src/memory/tables.ts';
 import { createSandbox } from '../../src/sandbox/create.ts';
 import { createClosers } from '../../src/main/closers.ts';
 import { openAccess } from '../../src/main/open-access.ts';
+import { agentExecutor, openAgents } from '../../src/main/open-agents.ts';
 import { openFiles } from '../../src/main/open-files.ts';
 import { openGraph } from '../../src/main/open-graph.ts';
+import { openMemory } from '../../src/main/open-memory.ts';
 import { openState } from '../../src/main/open-state.ts';
 import { openSurrealStore } from '../../src/surreal/surreal-store.ts';
 import { createDeliveryExecutor } from '../../src/webhooks/delivery.ts';
@@ -57,14 +59,16 @@ const start = async (dir: string) => {
       WEBHOOK_TABLE,
       KEY_TABLE,
       ...GRAPH_TABLES,
+      ...AGENT_TABLES,
       ...MEMORY_TABLES,
       ...FILES_TABLES,
     ],
     logger,
   });
+  const reactor = createTargetReactor({ clock, newId });
   const log = await createLog({
     store,
-    reactor: createTargetReactor({ clock, newId }),
+    reactor,
     clock,
     logger,
     upcast: catalogue.upcast,
@@ -75,7 +79,24 @@ const start = async (dir: string) => {
   const closers = createClosers(logger);
   const { access, keys } = await openAccess({ adminKey, jwt: undefined, log, egress, logger }, closers);
   const writer = openState(log);
+  const runs = createRunService({
+    log,
+    clock,
+    policies: createPolicies(log.records, {
+      webhook: createDeliveryExecutor({ log, egress, box, newId, clock, logger, version: '1.2.3' }),
+      agent: agentExecutor(
+        { readSecret: () => undefined, version: '1.2.3' },
+        { egress, sandbox, targets: reactor.targets },
+      ),
+    }),
+  });
+  const { memory, documents } = openMemory(
+    { log, writer, logger, semantic: { search: async () => undefined }, accessed: 'off' },
+    closers,
+  );
   const services = {
+    memory,
+    ...openAgents({ log, writer, egress, sandbox, runs, logger }, closers),
     keys,
     events: createEventService({ log, catalogue, newId }),
     files: openFiles(
@@ -83,7 +104,7 @@ const start = async (dir: string) => {
       {
         log,
         writer,
-        documents: createDocuments({ records: log.records, clock, isAgent: async () => false }),
+        documents,
       },
       closers,
     ),
@@ -106,13 +127,7 @@ const start = async (dir: string) => {
       }),
     }),
     webhooks: createWebhookService({ log, egress, box, newId, clock }),
-    runs: createRunService({
-      log,
-      clock,
-      policies: createPolicies(log.records, {
-        webhook: createDeliveryExecutor({ log, egress, box, newId, clock, logger, version: '1.2.3' }),
-      }),
-    }),
+    runs,
     eventTypes: () =>
       catalogue.list().map(({ type, version, description, example }) => ({
         type,
