@@ -12,6 +12,7 @@ export const createDrainActivities = (work: (ask: DrainAsk) => Promise<DrainAnsw
     const { info, cancellationSignal } = Context.current();
     return work({
       ...request,
+      execution: info.attempt,
       temporalRunId: info.workflowExecution?.runId ?? '',
       signal: cancellationSignal,
     });

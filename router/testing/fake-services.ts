@@ -56,7 +56,7 @@ export const sampleRun: Run = {
   reason: 'timeout',
   workflow_id: 'webhook:whk_1:evt_1',
   temporal_run_id: null,
-  claim_token: 'never shown',
+  claim: 'never shown',
   due_at: null,
   sweep_at: 1,
   attempts: 1,

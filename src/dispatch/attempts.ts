@@ -1,11 +1,11 @@
 import type { Clock } from '../kernel/clock.ts';
 import { CrucibleError, isCrucibleError, messageOf } from '../kernel/errors.ts';
-import type { JsonObject } from '../kernel/json.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { withOrigin } from '../kernel/context.ts';
 import type { CrucibleEvent } from '../events/envelope.ts';
 import type { Log } from '../log/log.ts';
-import { dueClaim } from './claim-key.ts';
+import type { Claim } from './claim.ts';
+import { drainWorkflowId, dueClaim } from './claim-key.ts';
 import { decide, type Decision } from './decide.ts';
 import { SWEEP_AFTER_MS } from './new-run.ts';
 import type { LiveRuns } from './live-runs.ts';
@@ -13,7 +13,8 @@ import type { ActionOutcome } from './outcome.ts';
 import type { Policies } from './policies.ts';
 import { isFinal, statesBefore } from './states.ts';
 import { storableOutcome } from './storable-outcome.ts';
-import { attemptId, ATTEMPT_TABLE, RUN_TABLE, type Attempt, type Run } from './run.ts';
+import { fitsRow, insertAttempt } from './attempt-rows.ts';
+import { RUN_TABLE, type AttemptRecord, type Run } from './run.ts';
 import { originOf, terminalEvent, type BuildEvent } from './terminal-event.ts';
 import { runFrom } from './rows.ts';
 
@@ -22,8 +23,8 @@ export interface AttemptAsk {
   readonly generation: number;
   readonly attempt: number;
   readonly temporalRunId: string;
-  /** Of a drain: the row is recorded only while it is claimed under this token, and is given back for its next attempt. */
-  readonly claimToken?: string;
+  /** Of a drain: it is recorded only while the line is its claimer's, and is put back in line for its next attempt. */
+  readonly claim?: Pick<Claim, 'guard' | 'lost'>;
   /** Aborts on cancel and shutdown. */
   readonly signal: AbortSignal;
   /** Called when the action is over and its record is still to be written. */
@@ -118,8 +119,7 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
     const run = await runOf(ask.run_id);
     const before = recordedAnswer(run, ask, clock.now());
     if (before !== undefined) return before;
-    if (ask.claimToken !== undefined && run.claim_token !== ask.claimToken)
-      return { next: 'done', state: run.state, reason: 'superseded' };
+    if (ask.claim?.lost() === true) return { next: 'done', state: run.state, reason: 'superseded' };
 
     const event = await log.at(run.event_position);
     if (event === undefined)
@@ -132,9 +132,7 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
     const durationMs = Math.max(0, now - startedAt);
     const final = isFinal(decision.state);
     const dueAt = decision.delayMs === null ? null : now + decision.delayMs;
-    const attempt: Attempt = {
-      id: attemptId(run.id, run.generation, ask.attempt),
-      run_id: run.id,
+    const attempt: AttemptRecord = {
       generation: run.generation,
       number: ask.attempt,
       started_at: startedAt,
@@ -143,6 +141,7 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
       error: errorOf(outcome),
       detail: isOurs(outcome) ? { ...outcome.detail, ours: true } : outcome.detail,
     };
+    const inRow = final && fitsRow(attempt);
     const ending = {
       run,
       attempt: ask.attempt,
@@ -157,6 +156,7 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
           events: final ? [deps.buildEvent(terminalEvent(ending, event), originOf(run, event))] : [],
           ledger: true,
           mutations: [
+            ...(ask.claim === undefined ? [] : [ask.claim.guard]),
             {
               op: 'patch',
               table: RUN_TABLE.name,
@@ -165,7 +165,6 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
                 generation: run.generation,
                 attempts: ask.attempt - 1,
                 state: statesBefore(decision.state),
-                ...(ask.claimToken !== undefined && { claim_token: ask.claimToken }),
               },
               set: {
                 state: decision.state,
@@ -176,13 +175,18 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
                 temporal_run_id: ask.temporalRunId,
                 started_at: ask.attempt === 1 ? startedAt : (run.started_at ?? startedAt),
                 finished_at: final ? now : null,
+                ...(inRow && { last_attempt: attempt }),
                 due_at: dueAt,
-                ...(ask.claimToken === undefined
-                  ? { sweep_at: dueAt === null ? null : dueAt + SWEEP_AFTER_MS }
-                  : waitingFor(run, dueAt)),
+                ...(ask.claim === undefined
+                  ? { sweep_at: dueAt === null ? null : dueAt + SWEEP_AFTER_MS, start: null }
+                  : {
+                      workflow_id: drainWorkflowId(run.target),
+                      // Due again it stands in the line of its drain; when it has ended it stands nowhere.
+                      claim: dueAt === null ? null : dueClaim(dueAt, run.id),
+                    }),
               },
             },
-            { op: 'insert', table: ATTEMPT_TABLE.name, row: attempt },
+            ...(inRow ? [] : [insertAttempt(run, attempt)]),
           ],
         },
         ask.signal,
@@ -193,7 +197,7 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
       const row = await runOf(run.id);
       const current = recordedAnswer(row, ask, clock.now());
       if (current === undefined) {
-        if (ask.claimToken === undefined || row.claim_token === ask.claimToken) throw error;
+        if (ask.claim === undefined) throw error;
         return { next: 'done', state: row.state, reason: 'superseded' };
       }
       return current;
@@ -203,10 +207,6 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
       : { next: 'attempt', attempt: ask.attempt + 1, delay_ms: decision.delayMs };
   };
 };
-
-/** A drained run that is due again stands in the line of its drain; one that has ended stands nowhere. */
-const waitingFor = (run: Run, dueAt: number | null): JsonObject =>
-  dueAt === null ? { claim: null } : { claim: dueClaim(dueAt, run.id), claim_token: null };
 
 /** What the ledger already says to this ask; undefined: the attempt is still to be made. Pure. */
 const recordedAnswer = (
@@ -223,7 +223,7 @@ const recordedAnswer = (
 
 const isOurs = (outcome: ActionOutcome): boolean => outcome.kind === 'retryable' && outcome.ours === true;
 
-const errorOf = (outcome: ActionOutcome): Attempt['error'] => {
+const errorOf = (outcome: ActionOutcome): AttemptRecord['error'] => {
   if (outcome.kind === 'failed' || outcome.kind === 'retryable')
     return { code: outcome.code, message: outcome.message };
   if (outcome.kind === 'denied') return { code: 'denied', message: outcome.reason };

@@ -271,6 +271,29 @@ describe('starting', () => {
 });
 
 describe('attempts', () => {
+  it('keeps those of all generations, in order, wherever they stand', async () => {
+    const event = await dispatch.publish();
+    let run = await dispatch.runOf(event);
+    const large: ActionOutcome = { kind: 'succeeded', detail: { output: 'x'.repeat(5_000) } };
+    for (const outcomes of [[SUCCESS], [FAILURE, SUCCESS], [large], [SUCCESS]]) {
+      dispatch.setOutcomes(...outcomes);
+      for (const [i] of outcomes.entries()) await dispatch.attempts(dispatch.ask(run, i + 1));
+      if (run.generation < 3) run = await dispatch.runs.replay(run.id);
+    }
+    const { attempts, run: ended } = await dispatch.runs.get(run.id);
+    expect(attempts.map(({ generation, number, outcome }) => [generation, number, outcome])).toEqual([
+      [0, 1, 'succeeded'],
+      [1, 1, 'failed'],
+      [1, 2, 'succeeded'],
+      [2, 1, 'succeeded'],
+      [3, 1, 'succeeded'],
+    ]);
+    expect(attempts[3]?.detail['output']).toHaveLength(5_000);
+    // A list of runs reads whole rows: the large one stands apart.
+    expect(JSON.stringify(ended).length).toBeLessThan(3_000);
+    expect(new Set(attempts.map(({ id }) => id)).size).toBe(5);
+  });
+
   it('records the outcome, one terminal event, and continues the story', async () => {
     const event = await dispatch.publish();
     const run = await dispatch.runOf(event);

@@ -1,6 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { takeInOrder } from './claim-policy.ts';
-import { createClaims } from './claim.ts';
 import type { ActionOutcome } from './outcome.ts';
 import { openDrains } from './testing/open-drains.ts';
 import { decideMode } from './mode.ts';
@@ -20,8 +18,9 @@ describe('the way a run takes', () => {
       ...Array.from({ length: 3 }, () => false),
       ...Array.from({ length: 7 }, () => true),
     ]);
-    for (const { claim, order, workflow_id: id, sweep_at } of runs) {
-      expect(claim).toBe(id === null ? order : null);
+    for (const { claim, start, order, workflow_id: id, sweep_at } of runs) {
+      expect(claim).toBe(id === null ? order : undefined);
+      expect(start).toBe(id === null ? undefined : order);
       expect(sweep_at === null).toBe(id === null);
     }
     await d.settle();
@@ -114,6 +113,18 @@ describe('the drain of a target', () => {
     expect(d.executed).toHaveLength(20);
   });
 
+  it('writes two rows a run and few commits: those that end while one is written share the next', async () => {
+    const d = await openDrains({ maxInFlight: 64, packMax: 5_000 });
+    await d.publish('hook:a', 1_000);
+    await d.publish('hook:a', 1_000);
+    expect(d.written.rows).toBeLessThan(2_010);
+    const { commits } = d.written;
+    expect((await d.work('hook:a')).run_ids).toHaveLength(2_000);
+    // The runs' own, and whose line it is.
+    expect(d.written.rows).toBeLessThan(4_010);
+    expect(d.written.commits - commits).toBeLessThan(2_000 / 50);
+  });
+
   it('gives a run that is to be tried again back to its line, and finds it when it is due', async () => {
     const d = await openDrains();
     d.act.once = async ({ attempt }) => (attempt === 1 ? AWAY : SUCCESS);
@@ -121,8 +132,8 @@ describe('the drain of a target', () => {
     const first = await d.work('hook:a');
     expect(first).toMatchObject({ next: 'due', delay_ms: 1_000 });
     expect(
-      (await d.runs()).map(({ state, attempts, claim_token }) => [state, attempts, claim_token]),
-    ).toEqual(Array.from({ length: 3 }, () => ['retrying', 1, null]));
+      (await d.runs()).map(({ state, attempts, workflow_id }) => [state, attempts, workflow_id]),
+    ).toEqual(Array.from({ length: 3 }, () => ['retrying', 1, 'drain:hook:a']));
     expect(d.drains.hasBacklog('hook:a')).toBe(true);
     d.drains.start();
     await d.settle();
@@ -181,8 +192,47 @@ describe('the drain of a target', () => {
     d.act.once = () => Promise.resolve(SUCCESS);
     await d.work('hook:a', 't2', 1);
     gate.resolve(AWAY);
-    await lost;
+    await expect(lost).rejects.toMatchObject({ code: 'conflict' });
     expect((await d.runs())[0]).toMatchObject({ state: 'succeeded', temporal_run_id: 't2', attempts: 1 });
+  });
+
+  it('is refused the record of an action that was under way when the line was taken over', async () => {
+    const d = await openDrains();
+    const before = Promise.withResolvers<ActionOutcome>();
+    const after = Promise.withResolvers<ActionOutcome>();
+    d.act.once = ({ attempt }) => {
+      d.act.once = () => after.promise;
+      expect(attempt).toBe(1);
+      return before.promise;
+    };
+    await d.publish('hook:a', 1);
+    const lost = d.work('hook:a', 't1', 1);
+    await d.settle();
+    const now = d.work('hook:a', 't2', 1);
+    await d.settle();
+    expect(d.executed).toHaveLength(2);
+    before.resolve(SUCCESS);
+    await expect(lost).rejects.toMatchObject({ code: 'conflict' });
+    expect((await d.runs())[0]).toMatchObject({ state: 'pending', attempts: 0 });
+    after.resolve(SUCCESS);
+    await now;
+    expect((await d.runs())[0]).toMatchObject({ state: 'succeeded', temporal_run_id: 't2', attempts: 1 });
+    expect(await d.terminalEvents()).toHaveLength(1);
+  });
+
+  it('begins nothing more once another execution of the same activity has taken the line', async () => {
+    const d = await openDrains();
+    const gate = Promise.withResolvers<ActionOutcome>();
+    d.act.once = () => gate.promise;
+    await d.publish('hook:a', 20);
+    const silent = d.work('hook:a', 't1', 1);
+    await d.settle();
+    expect(d.executed).toHaveLength(4);
+    await d.claims.open({ target: 'hook:a', temporalRunId: 't1', token: 't1.1.2' });
+    gate.resolve(SUCCESS);
+    await expect(silent).rejects.toMatchObject({ code: 'conflict' });
+    expect(d.executed).toHaveLength(4);
+    expect((await d.runs()).filter(({ state }) => state !== 'pending')).toEqual([]);
   });
 
   it('ends a run whose definition is gone, and goes on with the others', async () => {
@@ -247,11 +297,16 @@ describe('the drain of a target', () => {
     await d.settle();
     d.tick();
     await d.settle();
-    expect((await d.runs())[0]).toMatchObject({ state: 'pending', workflow_id: 'drain:hook:a' });
+    expect((await d.runs())[0]).toMatchObject({ state: 'pending', workflow_id: null });
     d.advance(100);
     d.tick();
     await d.settle();
-    expect((await d.runs())[0]).toMatchObject({ state: 'running', started_at: 1_000_000 });
+    expect((await d.runs())[0]).toMatchObject({
+      state: 'running',
+      workflow_id: 'drain:hook:a',
+      temporal_run_id: 't1',
+      started_at: 1_000_000,
+    });
     gate.resolve(SUCCESS);
     await working;
     expect((await d.runs())[0]).toMatchObject({ state: 'succeeded', attempts: 1 });
@@ -270,33 +325,6 @@ describe('the drain of a target', () => {
     const states = (await d.runs()).map(({ state }) => state);
     expect(states.filter((state) => state === 'succeeded')).toHaveLength(4);
     await expect(d.work('hook:a', 't1', 2)).rejects.toMatchObject({ code: 'overloaded' });
-  });
-});
-
-describe('a claim policy', () => {
-  it('may hold runs until a time; then they are claimed like others', async () => {
-    const d = await openDrains();
-    await d.publish('hook:a', 3);
-    const [first] = await d.runs();
-    const untilMs = d.clock.now() + 5_000;
-    const claims = createClaims({
-      log: d.log,
-      clock: d.clock,
-      policy: (scene) => {
-        const verdicts = new Map(takeInOrder(scene));
-        if (scene.nowMs < untilMs && first !== undefined)
-          verdicts.set(first.id, { verdict: 'hold', untilMs, reason: 'rate_limit' });
-        return verdicts;
-      },
-    });
-    const claimer = { target: 'hook:a', temporalRunId: 't1', token: 't1.1' };
-    expect((await claims.claim(claimer, 10)).runs.map(({ id }) => id)).not.toContain(first?.id);
-    expect((await d.runs())[0]).toMatchObject({ state: 'held', reason: 'rate_limit', due_at: untilMs });
-    expect(await claims.claim(claimer, 10)).toEqual({ runs: [], nextAt: untilMs });
-    d.advance(5_000);
-    expect((await claims.claim(claimer, 10)).runs).toMatchObject([
-      { id: first?.id, state: 'pending', reason: null, due_at: null },
-    ]);
   });
 });
 

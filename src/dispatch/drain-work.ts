@@ -3,7 +3,7 @@ import { CrucibleError, isCrucibleError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Log } from '../log/log.ts';
 import type { AttemptAnswer, AttemptAsk } from './attempts.ts';
-import type { Claimer, Claims } from './claim.ts';
+import { superseded, type Claimer, type Claims } from './claim.ts';
 import type { Drains } from './drains.ts';
 import type { AttemptPolicy } from './outcome.ts';
 import type { Policies } from './policies.ts';
@@ -15,6 +15,8 @@ export interface DrainAsk {
   readonly target: string;
   /** Counts the activities of one execution of the drain's workflow, from 1. */
   readonly sequence: number;
+  /** Which execution of this activity it is, from 1: a worker that went silent is followed by another. */
+  readonly execution: number;
   readonly temporalRunId: string;
   /** Aborts on cancel and shutdown. */
   readonly signal: AbortSignal;
@@ -54,10 +56,10 @@ const DIRECT_FIRST_MS = 1_000;
 /** How long an attempt may go before its row says `running`. */
 const MARK_AFTER_MS = 100;
 /** Actions that have ended and wait for their commit: the more of them share one, the cheaper each is. */
-const MAX_UNRECORDED = 128;
+const MAX_UNRECORDED = 256;
 
 /** Runs that are claimed ahead. Few slots mean slow actions, which gain nothing by it. */
-const aheadOf = (slots: number): number => (slots < 16 ? slots : Math.max(slots * 2, 128));
+const aheadOf = (slots: number): number => (slots < 16 ? slots : Math.max(slots * 4, 512));
 
 /** An attempt that takes longer than this does not keep the other slots empty at the end of an activity. ms */
 const SLOW_MS = 1_000;
@@ -66,9 +68,9 @@ const SLOW_MS = 1_000;
  * Works the line of one target: claims, keeps its slots full, records each run as it ends, claims as it goes.
  *
  * Guarantees: a run is executed by one claimer at a time, and what is recorded is not executed again, whichever execution
- * of the activity claimed it: it begins with what earlier ones have left unfinished. Runs begin in the order of the line.
+ * of the activity claimed it. What earlier ones have left unfinished stands in line still. Runs begin in its order.
  *
- * States: taking over → working (claims, slots not empty) → finishing (claims no more: time is up, the pack is full, the
+ * States: working (claims, slots not empty) → finishing (claims no more: time is up, the pack is full, the
  * process stops, or the ledger failed) → over; working → asleep, when the line is empty and the last run has ended.
  */
 export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promise<DrainAnswer>) => {
@@ -80,8 +82,9 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
     const claimer: Claimer = {
       target: ask.target,
       temporalRunId: ask.temporalRunId,
-      token: `${ask.temporalRunId}.${ask.sequence}`,
+      token: `${ask.temporalRunId}.${ask.sequence}.${ask.execution}`,
     };
+    const claim = await claims.open(claimer);
     const startedAt = clock.now();
     const worked: string[] = [];
     /** Begun and not over, with the time of its begin. */
@@ -89,15 +92,16 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
     /** Of these, the ones whose action holds a slot: the record of another does not keep the next action waiting. */
     const busy = new Set<string>();
     const marked = new Set<string>();
-    const ready: Run[] = [...(await claims.takeOver(claimer))];
-    let taken = ready.length;
+    const ready: Run[] = [];
+    let taken = 0;
     let claiming = false;
     let failure: unknown;
     let slots = DEFAULT_IN_FLIGHT;
-    /** The line was empty when `mark` was taken. */
-    let empty: { readonly mark: number; readonly nextAt: number | null } | undefined;
+    /** Nothing could be claimed when `mark` was taken. */
+    let empty: { readonly mark: number; readonly nextAt: number | null; readonly left: boolean } | undefined;
 
-    const stopping = (): boolean => failure !== undefined || ask.signal.aborted || drains.stopped;
+    const stopping = (): boolean =>
+      failure !== undefined || ask.signal.aborted || drains.stopped || claim.lost();
     const hasSlow = (): boolean => {
       const before = clock.now() - SLOW_MS;
       for (const { since } of open.values()) if (since <= before) return true;
@@ -113,8 +117,8 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
     const claimMore = async (): Promise<void> => {
       const mark = drains.mark(ask.target);
       const room = Math.min(aheadOf(slots), deps.packMax - taken);
-      const { runs, nextAt } = await claims.claim(claimer, room);
-      if (runs.length === 0) empty = { mark, nextAt };
+      const { runs, nextAt, left } = await claim.take(room);
+      if (runs.length === 0) empty = { mark, nextAt, left };
       const last = runs.at(-1);
       if (last !== undefined) slots = (await inFlightOf(last)) ?? slots;
       taken += runs.length;
@@ -135,7 +139,7 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
         const policy = await policies.of(run);
         const dueAt = firstDueAt(run, policy);
         if (dueAt > clock.now()) {
-          await claims.giveBack(run, claimer, dueAt);
+          await claim.giveBack(run, dueAt);
           return;
         }
         worked.push(run.id);
@@ -144,7 +148,7 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
           generation: run.generation,
           attempt: run.attempts + 1,
           temporalRunId: ask.temporalRunId,
-          claimToken: claimer.token,
+          claim,
           signal: ask.signal,
           onExecuted: freeSlot,
         });
@@ -162,21 +166,20 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
         return known === undefined || marked.has(id) || nowMs - known.since < MARK_AFTER_MS ? [] : [known];
       });
       for (const { run } of slow) marked.add(run.id);
-      await Promise.all(slow.map(({ run, since }) => claims.markRunning(run, claimer, since).catch(failed)));
+      await Promise.all(slow.map(({ run, since }) => claim.markRunning(run, since).catch(failed)));
     };
 
     /** What is wrong with one run must not keep the others from running. */
     const endBadly = async (run: Run, cause: CrucibleError): Promise<void> => {
       deps.logger.error({ run: run.id, err: cause.message }, 'a run can never be executed; it fails');
       try {
-        await settle(run, { reason: 'not_startable', error: cause.message });
+        await settle(run, { state: 'failed', reason: 'not_startable', error: cause.message });
       } catch (error) {
         // It has moved on meanwhile.
         if (!isCrucibleError(error, 'conflict')) throw error;
       }
     };
 
-    if (ready[0] !== undefined) slots = (await inFlightOf(ready[0])) ?? slots;
     // They come first in the order of the log. Not for ever: what is in their way must not hold up the line.
     while (deps.directWaits(ask.target) && !stopping() && clock.now() - startedAt < DIRECT_FIRST_MS)
       await bell.rung();
@@ -194,6 +197,8 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
           .finally(() => {
             open.delete(run.id);
             busy.delete(run.id);
+            claim.over(run);
+            if (empty?.left === true) empty = undefined;
             bell.ring();
           });
       }
@@ -211,6 +216,7 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
       }
       if (open.size === 0 && !claiming) {
         if (failure !== undefined) throw failure;
+        if (claim.lost()) throw superseded(ask.target);
         if (stopping()) throw shuttingDown();
         if (ready.length === 0) {
           if (empty !== undefined && drains.sleep(ask.target, empty.mark, empty.nextAt)) {

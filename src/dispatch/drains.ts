@@ -2,7 +2,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { messageOf } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Committed, Log } from '../log/log.ts';
-import { claimableAt, isClaimed } from './claim-key.ts';
+import { claimableAt } from './claim-key.ts';
 import { runFrom } from './rows.ts';
 import { RUN_TABLE } from './run.ts';
 import type { DrainPoker } from './workflow-starter.ts';
@@ -193,8 +193,9 @@ export const createDrains = (deps: {
     committed: ({ reactions, changed }) => {
       for (const { table, row } of [...reactions, ...changed]) {
         if (table !== RUN_TABLE.name) continue;
-        const { target, claim } = runFrom(row);
-        if (claim !== null && claim !== undefined && !isClaimed(claim)) join(target, claimableAt(claim));
+        const { target, claim, state } = runFrom(row);
+        // One that is written as running is being worked: it has not joined.
+        if (claim !== null && claim !== undefined && state !== 'running') join(target, claimableAt(claim));
       }
     },
     hasBacklog: (target) => !started || entries.get(target)?.state === 'awake',

@@ -112,7 +112,7 @@ const openHealing = async () => {
   let written = 1_000;
   /** Many at once, whose events are of no interest, in the order of their positions. */
   const writeMany = async (count: number, target: string): Promise<readonly Run[]> => {
-    const one = await write({ target, state: 'succeeded', sweep_at: null });
+    const one = await write({ target, state: 'succeeded', start: null, sweep_at: null });
     const runs = Array.from({ length: count }, (): Run => {
       const position = (written += 1);
       return {
@@ -122,6 +122,7 @@ const openHealing = async () => {
         event_position: position,
         newest: -position,
         order: orderKey(position, target),
+        start: orderKey(position, target),
         workflow_id: `${target}:${position}`,
       };
     });
@@ -142,7 +143,7 @@ const openHealing = async () => {
           op: 'patch',
           table: RUN_TABLE.name,
           id,
-          set: { state: 'succeeded', attempts: 1, sweep_at: null },
+          set: { state: 'succeeded', attempts: 1, sweep_at: null, start: null },
         })),
       }),
     starter,

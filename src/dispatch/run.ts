@@ -48,12 +48,13 @@ export type Run = {
   readonly reason: string | null;
   /** The same in words, where there is more to say. */
   readonly error: string | null;
-  /** Set once a generation, at commit (direct) or at claim (drain). */
+  /** Set once a generation, at commit (direct) or with the first write of its drain. */
   readonly workflow_id: string | null;
   readonly temporal_run_id: string | null;
-  readonly claim_token: string | null;
   /** Where it stands in the line of its target's drain (`claim-key.ts`); null or absent: it is none of the drain's, or has ended. */
   readonly claim?: string | null;
+  /** Its order key while it is pending and to be started directly; null or absent otherwise. */
+  readonly start?: string | null;
   /** When the next attempt is due. */
   readonly due_at: number | null;
   /** When the sweeper looks; null once final or held. */
@@ -62,15 +63,15 @@ export type Run = {
   readonly attempts: number;
   /** How many of them failed by a fault of ours, and count for nothing; absent: none. */
   readonly uncharged?: number;
+  /** The attempt that ended this generation, unless it is large: then it has a row of its own like the others. */
+  readonly last_attempt?: AttemptRecord | null;
   readonly created_at: number;
   readonly started_at: number | null;
   readonly finished_at: number | null;
 };
 
-/** One recorded attempt; its id is `<run id>.<generation>.<number>`, so attempts are read by id. */
-export type Attempt = {
-  readonly id: string;
-  readonly run_id: string;
+/** What is recorded of one attempt. */
+export type AttemptRecord = {
   readonly generation: number;
   /** From 1 up. */
   readonly number: number;
@@ -83,6 +84,9 @@ export type Attempt = {
   readonly detail: JsonObject;
 };
 
+/** The row of an attempt; its id is `<run id>.<generation>.<number>`, so attempts are read by id. */
+export type Attempt = AttemptRecord & { readonly id: string; readonly run_id: string };
+
 export const attemptId = (runId: string, generation: number, number: number): string =>
   `${runId}.${generation}.${number}`;
 
@@ -91,11 +95,15 @@ export const RUN_TABLE: TableDefinition = {
   indexes: [
     { name: 'run_target', fields: ['target', 'newest'] },
     { name: 'run_target_state', fields: ['target', 'state', 'newest'] },
+    { name: 'run_event', fields: ['event_position', 'target'] },
+    // Only of rows that run directly and have not ended.
     { name: 'run_sweep', fields: ['sweep_at'] },
-    { name: 'run_state', fields: ['state', 'order'] },
-    // Only of rows that wait for a drain: those that run directly cost nothing here.
+    // Only of rows that wait for their start.
+    { name: 'run_start', fields: ['start'] },
+    // Only of rows that wait for a drain.
     { name: 'run_claim', fields: ['target', 'claim'] },
   ],
+  recent: 10_000,
 };
 
 export const ATTEMPT_TABLE: TableDefinition = { name: 'attempt', indexes: [] };

@@ -2,12 +2,13 @@ import type { Clock } from '../kernel/clock.ts';
 import { CrucibleError, isCrucibleError } from '../kernel/errors.ts';
 import type { Log } from '../log/log.ts';
 import type { Row } from '../log/records.ts';
-import { directWorkflowId, orderKey, SWEEP_AFTER_MS } from './new-run.ts';
+import { directWorkflowId, SWEEP_AFTER_MS } from './new-run.ts';
 import type { Policies } from './policies.ts';
-import { attemptId, ATTEMPT_TABLE, RUN_STATES, RUN_TABLE, type Attempt, type Run } from './run.ts';
+import { insertAttempt, readAttempts } from './attempt-rows.ts';
+import { RUN_TABLE, type Run } from './run.ts';
 import type { RunService } from './run-service.ts';
 import { FINAL_STATES } from './states.ts';
-import { attemptFrom, runFrom } from './rows.ts';
+import { runFrom } from './rows.ts';
 
 /** Of one read by index. */
 const MAX_READ = 1_000;
@@ -40,24 +41,13 @@ export const createRunService = (deps: {
     return runFrom(row);
   };
 
-  /** Attempts have ids that follow from the run's, so all generations are read by id. */
-  const attemptsOf = async (run: Run): Promise<readonly Attempt[]> => {
-    const rows: Attempt[] = [];
-    for (let generation = 0; generation <= run.generation; generation += 1) {
-      for (let from = 1; ; from += 50) {
-        const ids = Array.from({ length: 50 }, (_, index) => attemptId(run.id, generation, from + index));
-        const found = await log.records.getMany(ATTEMPT_TABLE.name, ids);
-        rows.push(...found.map(attemptFrom));
-        if (found.length < ids.length) break;
-      }
-    }
-    return rows;
-  };
-
   return {
     get: async (id) => {
       const run = await runOf(id);
-      const [attempts, definition] = await Promise.all([attemptsOf(run), deps.policies.definition(run)]);
+      const [attempts, definition] = await Promise.all([
+        readAttempts(log.records, run),
+        deps.policies.definition(run),
+      ]);
       await log.settled();
       return { run, attempts, definition };
     },
@@ -86,28 +76,26 @@ export const createRunService = (deps: {
     },
 
     ofEvent: async (eventPosition) => {
-      const pages = await Promise.all(
-        RUN_STATES.map((state) =>
-          log.records.byIndex({
-            table: RUN_TABLE.name,
-            index: 'run_state',
-            equals: [state],
-            after: orderKey(eventPosition, ''),
-            upTo: orderKey(eventPosition, '~'),
-            limit: 1_000,
-          }),
-        ),
-      );
-      return pages
-        .flat()
-        .map(runFrom)
-        .toSorted((a, b) => (a.order < b.order ? -1 : 1));
+      const runs: Run[] = [];
+      for (;;) {
+        const after = runs.at(-1)?.target;
+        const rows = await log.records.byIndex({
+          table: RUN_TABLE.name,
+          index: 'run_event',
+          equals: [eventPosition],
+          ...(after !== undefined && { after }),
+          limit: MAX_READ,
+        });
+        runs.push(...rows.map(runFrom));
+        if (rows.length < MAX_READ) return runs;
+      }
     },
 
     replay: async (id, { idempotency } = {}) => {
       const run = await runOf(id);
       const generation = run.generation + 1;
       const now = deps.clock.now();
+      const last = run.last_attempt ?? null;
       const set = {
         state: 'pending',
         reason: null,
@@ -115,12 +103,13 @@ export const createRunService = (deps: {
         generation,
         workflow_id: directWorkflowId(run.target, run.event_id, generation),
         temporal_run_id: null,
-        claim_token: null,
+        start: run.order,
         claim: null,
         due_at: null,
         sweep_at: now + SWEEP_AFTER_MS,
         attempts: 0,
         uncharged: 0,
+        last_attempt: null,
         started_at: null,
         finished_at: null,
       } as const;
@@ -135,6 +124,7 @@ export const createRunService = (deps: {
               when: { generation: run.generation, state: FINAL_STATES },
               set,
             },
+            ...(last === null ? [] : [insertAttempt(run, last)]),
           ],
           answer: { run: { ...run, ...set } },
           ...(idempotency === undefined ? {} : { idempotency }),

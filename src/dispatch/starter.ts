@@ -143,7 +143,7 @@ export const createStarter = (deps: StarterDeps): Starter => {
   const giveUp = async (run: Run, cause: CrucibleError): Promise<void> => {
     logger.error({ run: run.id, err: cause.message }, 'a run can never be started; it fails');
     try {
-      await settle(run, { reason: 'not_startable', error: cause.message });
+      await settle(run, { state: 'failed', reason: 'not_startable', error: cause.message });
     } catch (error) {
       if (!isCrucibleError(error, 'conflict'))
         logger.warn({ run: run.id, err: messageOf(error) }, 'a run could not be ended; the sweeper comes by');
@@ -190,6 +190,7 @@ export const createStarter = (deps: StarterDeps): Starter => {
             when: { state: 'pending', generation: run.generation },
             set: {
               state: 'running',
+              start: null,
               started_at: now,
               temporal_run_id: temporalRunId,
               sweep_at: now + SWEEP_AFTER_MS,
@@ -245,14 +246,14 @@ export const createStarter = (deps: StarterDeps): Starter => {
     for (;;) {
       const rows = await log.records.byIndex({
         table: RUN_TABLE.name,
-        index: 'run_state',
-        equals: ['pending'],
+        index: 'run_start',
+        equals: [],
         ...(after !== undefined && { after }),
         limit: PAGE,
       });
       for (const run of rows.map(runFrom)) {
-        after = run.order;
-        if (isDrained(run)) continue;
+        after = run.start ?? run.order;
+        if (run.state !== 'pending') continue;
         if (!covers(run.target) || full.has(run.target) || lanes.get(run.id) !== undefined) continue;
         if (lanes.add(run)) continue;
         full.add(run.target);

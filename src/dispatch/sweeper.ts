@@ -78,9 +78,12 @@ export const createSweeper = (deps: SweeperDeps): Sweeper => {
     if (action === 'start') starter.enqueue(run);
     else if (action === 'settle') {
       const error = 'its workflow was closed from outside before it recorded an end';
-      await settle(run, { reason: 'terminated', error });
+      await settle(run, { state: 'failed', reason: 'terminated', error });
     } else {
-      await lookAgainLater(run, run.state === 'pending' ? { state: 'running', started_at: clock.now() } : {});
+      await lookAgainLater(
+        run,
+        run.state === 'pending' ? { state: 'running', start: null, started_at: clock.now() } : {},
+      );
     }
   };
 

@@ -42,6 +42,9 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
       when: { n: [when, set] },
       set: { n: set },
     })),
+  fc
+    .record({ id: fc.constantFrom(...ROWS), n: fc.nat({ max: 3 }) })
+    .map(({ id, n }): Mutation => ({ op: 'check', table: 'thing', id, when: { n: [n, n + 1] } })),
   fc.constantFrom(...ROWS).map((id): Mutation => ({ op: 'remove', table: 'thing', id })),
 );
 
@@ -131,6 +134,11 @@ const mutate = (rows: Map<string, Row>, change: Mutation): string | undefined =>
       if (row === undefined || !Array.isArray(wanted) || !wanted.includes(row['n'])) return 'conflict';
       rows.set(change.id, { ...row, ...change.set });
       return undefined;
+    }
+    case 'check': {
+      const wanted = change.when['n'];
+      const n = rows.get(change.id)?.['n'];
+      return n === undefined || !Array.isArray(wanted) || !wanted.includes(n) ? 'conflict' : undefined;
     }
     case 'remove':
       return rows.delete(change.id) ? undefined : 'not_found';

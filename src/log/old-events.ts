@@ -1,9 +1,9 @@
 import type { CrucibleEvent } from '../events/envelope.ts';
 
 /** Positions of one read. */
-const PIECE = 64;
+const PIECE = 256;
 /** Pieces that are kept. */
-const KEPT = 8;
+const KEPT = 4;
 
 /**
  * Reads of single events that are too old for memory. Who works off a backlog asks for neighbours one after another, and

@@ -21,6 +21,8 @@ export interface TableDefinition {
     /** A scalar field that a search is confined to, such as the world. */
     readonly within: string;
   };
+  /** How many of the rows that were written last the append loop keeps in memory, so as not to read what it has just written. Default 0. */
+  readonly recent?: number;
 }
 
 /**
@@ -42,11 +44,18 @@ export type Mutation =
       readonly op: 'patch';
       readonly table: string;
       readonly id: string;
-      readonly when?: { readonly [field: string]: Scalar | null | readonly (Scalar | null)[] };
+      readonly when?: Guard;
       readonly set: JsonObject;
     }
+  /** The guard of a `patch`, which changes nothing: `conflict` unless the row is so. */
+  | { readonly op: 'check'; readonly table: string; readonly id: string; readonly when: Guard }
   /** `not_found` if there is no such row. */
   | { readonly op: 'remove'; readonly table: string; readonly id: string };
+
+/** The values that fields of a row must have; of several, one. */
+export interface Guard {
+  readonly [field: string]: Scalar | null | readonly (Scalar | null)[];
+}
 
 /** A read by index: equality on the first fields, a range on the next one, in the index's ascending order. */
 export interface IndexRead {

@@ -1,6 +1,6 @@
 import { CrucibleError, type Issue } from '../kernel/errors.ts';
 import type { JsonObject, JsonValue } from '../kernel/json.ts';
-import type { Mutation, Row, Scalar } from './records.ts';
+import type { Guard, Mutation, Row } from './records.ts';
 import type { TableWrites } from './store.ts';
 
 /** Rows as they are stored, read before the group: those that its mutations touch, save for `insert`. */
@@ -40,7 +40,9 @@ export const createRowOverlay = (stored: StoredRows): RowOverlay => {
       pending.get(table)?.get(id) ?? settled.get(table)?.get(id) ?? fromStore(stored.get(table)?.get(id));
     mutations.forEach((mutation, i) => {
       const id = 'row' in mutation ? mutation.row.id : mutation.id;
-      put(pending, mutation.table, id, step(mutation, find(mutation.table, id), i));
+      const before = find(mutation.table, id);
+      if (mutation.op === 'check') checkGuard(mutation, before?.row, i);
+      else put(pending, mutation.table, id, step(mutation, before, i));
     });
     for (const [table, entries] of pending) {
       for (const [id, entry] of entries) put(settled, table, id, entry);
@@ -68,7 +70,11 @@ const fromStore = (row: Row | undefined): Entry | undefined =>
   row === undefined ? undefined : { row, fresh: false };
 
 /** What one mutation makes of a row; `before` is undefined if there is no such row, or none was looked for (`insert`). */
-const step = (mutation: Mutation, before: Entry | undefined, index: number): Entry => {
+const step = (
+  mutation: Exclude<Mutation, { op: 'check' }>,
+  before: Entry | undefined,
+  index: number,
+): Entry => {
   const present = before?.row;
   switch (mutation.op) {
     case 'insert':
@@ -77,19 +83,11 @@ const step = (mutation: Mutation, before: Entry | undefined, index: number): Ent
       return { row: mutation.row, fresh: before === undefined || before.fresh };
     case 'put':
       return { row: mutation.row, fresh: before === undefined || before.fresh };
-    case 'patch': {
-      if (present === undefined) {
-        throw new CrucibleError('conflict', `There is no ${mutation.table} ${mutation.id} to change`, {
-          issues: [{ path: `mutations.${index}.id`, message: 'no such row' }],
-        });
-      }
-      const issues = guardIssues(present, mutation.when ?? {}, index);
-      if (issues.length > 0) {
-        const what = issues.map(({ message }) => message).join(', ');
-        throw new CrucibleError('conflict', `${mutation.table} ${mutation.id}: ${what}`, { issues });
-      }
-      return { row: patched(present, mutation.set), fresh: before?.fresh === true };
-    }
+    case 'patch':
+      return {
+        row: patched(checkGuard(mutation, present, index), mutation.set),
+        fresh: before?.fresh === true,
+      };
     case 'remove':
       if (present === undefined) {
         throw new CrucibleError('not_found', `There is no ${mutation.table} ${mutation.id}`, {
@@ -105,11 +103,23 @@ const existsAlready = (table: string, id: string, index: number): CrucibleError 
     issues: [{ path: `mutations.${index}.row.id`, message: 'is taken' }],
   });
 
-const guardIssues = (
-  row: Row,
-  when: { readonly [field: string]: Scalar | null | readonly (Scalar | null)[] },
+const checkGuard = (
+  { table, id, when = {} }: Extract<Mutation, { op: 'check' | 'patch' }>,
+  present: Row | undefined,
   index: number,
-): Issue[] =>
+): Row => {
+  if (present === undefined) {
+    throw new CrucibleError('conflict', `There is no ${table} ${id} to change`, {
+      issues: [{ path: `mutations.${index}.id`, message: 'no such row' }],
+    });
+  }
+  const issues = guardIssues(present, when, index);
+  if (issues.length === 0) return present;
+  const what = issues.map(({ message }) => message).join(', ');
+  throw new CrucibleError('conflict', `${table} ${id}: ${what}`, { issues });
+};
+
+const guardIssues = (row: Row, when: Guard, index: number): Issue[] =>
   Object.entries(when).flatMap(([field, wanted]) => {
     const actual = row[field] ?? null;
     const accepted: readonly JsonValue[] = Array.isArray(wanted) ? wanted : [wanted];

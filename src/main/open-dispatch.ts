@@ -66,7 +66,7 @@ export const openDispatch = (
   });
   const work = createDrainWork({
     log,
-    claims: createClaims({ log, clock }),
+    claims: createClaims({ log, clock, buildEvent }),
     drains,
     attempts,
     policies,

@@ -7,6 +7,7 @@ import { KEY_TABLE } from '../access/key-row.ts';
 import { createBus, type Bus } from '../bus/bus.ts';
 import type { ModeOf } from '../dispatch/mode.ts';
 import { createTargetReactor, type TargetReactor } from '../dispatch/reactor.ts';
+import { LINE_KEY_TABLE, LINE_TABLE } from '../dispatch/line.ts';
 import { ATTEMPT_TABLE, DEFINITION_TABLE, RUN_TABLE } from '../dispatch/run.ts';
 import { catalogue } from '../events/catalogue.ts';
 import { FILES_TABLES } from '../files/row.ts';
@@ -28,6 +29,8 @@ const TABLES = [
   RUN_TABLE,
   ATTEMPT_TABLE,
   DEFINITION_TABLE,
+  LINE_TABLE,
+  LINE_KEY_TABLE,
   HOOK_TABLE,
   WEBHOOK_TABLE,
   KEY_TABLE,

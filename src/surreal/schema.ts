@@ -4,7 +4,7 @@ import { TERM_KINDS } from '../log/store.ts';
 import type { TableDefinition } from '../log/records.ts';
 
 /** The version of how things are stored. It grows when an older program could not read what this one writes. */
-const STORE_VERSION = 1;
+const STORE_VERSION = 2;
 
 /** Fields that each stored row has of its own; see `row-codec.ts`. */
 const OWN_FIELDS = new Set(['id', 'body']);

@@ -4,6 +4,7 @@ import { CrucibleError, messageOf } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { IDEMPOTENCY_TABLE } from '../log/idempotency.ts';
 import { earliestFirst } from '../log/limits.ts';
+import { withRecentRows } from '../log/recent-rows.ts';
 import type { IndexRead, Row, TableDefinition } from '../log/records.ts';
 import { compareScalars, indexValue, readPlan } from '../log/scalar-order.ts';
 import { searchOf } from '../log/searched-text.ts';
@@ -50,7 +51,7 @@ export interface SurrealStoreOptions {
 export const openSurrealStore = async (options: ConnectOptions & SurrealStoreOptions): Promise<LogStore> => {
   const connection = await connect(options);
   try {
-    return await createSurrealStore(connection, options);
+    return withRecentRows(await createSurrealStore(connection, options), options.tables);
   } catch (error) {
     await connection.close();
     throw error;

@@ -2,7 +2,6 @@ import { expect, test } from 'vitest';
 import { createAttempts } from '../../src/dispatch/attempts.ts';
 import { createLiveRuns } from '../../src/dispatch/live-runs.ts';
 import { createPolicies } from '../../src/dispatch/policies.ts';
-import { ATTEMPT_TABLE } from '../../src/dispatch/run.ts';
 import type { BuildEvent } from '../../src/dispatch/terminal-event.ts';
 import { buildEvent as build } from '../../src/events/build.ts';
 import { CrucibleError, type ErrorCode } from '../../src/kernel/errors.ts';
@@ -19,7 +18,7 @@ const refusing = (log: Log, codes: ErrorCode[]): Log => ({
   ...log,
   append: (request) => {
     const records = request.mutations?.some(
-      ({ op, table }) => op === 'insert' && table === ATTEMPT_TABLE.name,
+      (mutation) => mutation.op === 'patch' && 'attempts' in mutation.set,
     );
     const code = records === true ? codes.shift() : undefined;
     return code === undefined ? log.append(request) : Promise.reject(new CrucibleError(code, 'planted'));

@@ -26,7 +26,6 @@ export const pendingRun = (changes: Partial<Run> = {}): Run => {
     error: null,
     workflow_id: `hook:notify-important:${eventId}`,
     temporal_run_id: null,
-    claim_token: null,
     due_at: null,
     sweep_at: null,
     attempts: 0,

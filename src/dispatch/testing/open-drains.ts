@@ -5,13 +5,16 @@ import { silentLogger } from '../../kernel/logger.ts';
 import type { Origin } from '../../kernel/origin.ts';
 import { createLog } from '../../log/create-log.ts';
 import { createMemoryStore } from '../../log/memory-store.ts';
+import type { LogStore } from '../../log/store.ts';
 import { createAttempts } from '../attempts.ts';
 import { createClaims } from '../claim.ts';
+import { takeInOrder, type ClaimPolicy } from '../claim-policy.ts';
 import { createDrainWork, type DrainAnswer } from '../drain-work.ts';
 import { createDrains } from '../drains.ts';
 import { createLiveRuns } from '../live-runs.ts';
 import { decideMode } from '../mode.ts';
 import type { ActionOutcome, AttemptContext } from '../outcome.ts';
+import { LINE_KEY_TABLE, LINE_TABLE } from '../line.ts';
 import { createPolicies } from '../policies.ts';
 import { createTargetReactor } from '../reactor.ts';
 import { runFrom } from '../rows.ts';
@@ -34,7 +37,15 @@ export const TARGETS = ['hook:a', 'hook:b'] as const;
  * Drains over the memory log, with the clock and the actions in the hands of the test. Everything waits for its drain,
  * save for `room` runs of a target in a group commit; Temporal is a list of pokes.
  */
-export const openDrains = async (options: { readonly packMax?: number; readonly room?: number } = {}) => {
+export const openDrains = async (
+  options: {
+    readonly packMax?: number;
+    readonly room?: number;
+    readonly policy?: ClaimPolicy;
+    /** Slots of a target. */
+    readonly maxInFlight?: number;
+  } = {},
+) => {
   let nowMs = 1_000_000;
   const clock = { now: () => nowMs };
   const buildEvent: BuildEvent = (input, origin) =>
@@ -45,8 +56,22 @@ export const openDrains = async (options: { readonly packMax?: number; readonly 
     newId,
     modeOf: (target, inGroup) => decideMode(options.room ?? 0, inGroup, backlog.of(target)),
   });
+  const store = createMemoryStore({
+    tables: [LINE_TABLE, LINE_KEY_TABLE, RUN_TABLE, ATTEMPT_TABLE, DEFINITION_TABLE],
+  });
+  const written = { commits: 0, rows: 0 };
+  const counting: LogStore = {
+    ...store,
+    async commit(batch) {
+      written.commits += 1;
+      for (const { insert, update } of batch.writes) written.rows += insert.length + update.length;
+      // As a commit that waits for a disk: what comes meanwhile waits for the next one.
+      await new Promise((resolve) => setImmediate(resolve));
+      await store.commit(batch);
+    },
+  };
   const log = await createLog({
-    store: createMemoryStore({ tables: [RUN_TABLE, ATTEMPT_TABLE, DEFINITION_TABLE] }),
+    store: counting,
     reactor,
     clock,
     logger: silentLogger,
@@ -63,7 +88,7 @@ export const openDrains = async (options: { readonly packMax?: number; readonly 
         schedule: { kind: 'fixed', initialMs: 1_000 },
         jitter: 0,
         local: true,
-        maxInFlight: 4,
+        maxInFlight: options.maxInFlight ?? 4,
       }),
       execute: (context) => {
         executed.push(context);
@@ -108,7 +133,12 @@ export const openDrains = async (options: { readonly packMax?: number; readonly 
   });
   log.onCommit(drains.committed);
   backlog.of = drains.hasBacklog;
-  const claims = createClaims({ log, clock });
+  const claims = createClaims({
+    log,
+    clock,
+    buildEvent,
+    ...(options.policy !== undefined && { policyOf: () => options.policy ?? takeInOrder }),
+  });
   const work = createDrainWork({
     log,
     claims,
@@ -144,6 +174,9 @@ export const openDrains = async (options: { readonly packMax?: number; readonly 
 
   return {
     log,
+    buildEvent,
+    /** How often and how much was written. */
+    written,
     drains,
     claims,
     attempts,
@@ -175,7 +208,7 @@ export const openDrains = async (options: { readonly packMax?: number; readonly 
       temporalRunId = 't1',
       sequence = 1,
       signal = new AbortController().signal,
-    ): Promise<DrainAnswer> => work({ target, temporalRunId, sequence, signal }),
+    ): Promise<DrainAnswer> => work({ target, temporalRunId, sequence, execution: 1, signal }),
     runs: async (): Promise<readonly Run[]> =>
       (await log.records.list(RUN_TABLE.name, { limit: 1_000 }))
         .map(runFrom)

@@ -113,6 +113,27 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     red: [{ file: 'src/dispatch/dispatch.test.ts', test: 'never executes a recorded attempt again' }],
   },
   {
+    name: 'anybody may record for a line',
+    edits: [
+      {
+        file: 'src/dispatch/attempts.ts',
+        find: '...(ask.claim === undefined ? [] : [ask.claim.guard]),',
+        instead: '',
+      },
+      { file: 'src/dispatch/attempts.ts', find: 'ask.claim?.lost() === true', instead: 'ask.attempt < 0' },
+    ],
+    red: [
+      {
+        file: 'src/dispatch/drain-work.test.ts',
+        test: 'is refused the record of an action that was under way when the line was taken over',
+      },
+      {
+        file: 'src/dispatch/claim.property.test.ts',
+        test: 'whatever happens, no run is claimed or ended twice, none is forgotten, and those of a target begin in order',
+      },
+    ],
+  },
+  {
     name: 'a delivery is given up, and so repeated, when the ledger has no room for it',
     edits: [
       {
