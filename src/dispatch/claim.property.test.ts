@@ -78,6 +78,21 @@ it('whatever happens, no run is claimed or ended twice, none is forgotten, and t
         execution.held.delete(run.id);
         ended.add(run.id);
       };
+      const die = async (of: string): Promise<void> => {
+        const old = executionOf(of);
+        gone.push(old);
+        now.set(of, await open(of));
+        expect(old.claim.lost()).toBe(true);
+      };
+      const comeBack = async (old: Execution, count: number): Promise<void> => {
+        await expect(old.claim.take(count)).rejects.toMatchObject({ code: 'conflict' });
+        for (const run of [...old.held.values()].slice(0, count)) {
+          await old.claim.markRunning(run, d.clock.now());
+          await old.claim.giveBack(run, d.clock.now());
+          const reason = ended.has(run.id) ? null : 'superseded';
+          expect(await attempt(old, run)).toMatchObject({ next: 'done', reason });
+        }
+      };
       for (const { kind, target: of, count } of steps) {
         const { claim, held } = executionOf(of);
         const some = [...held.values()].slice(0, count);
@@ -96,22 +111,8 @@ it('whatever happens, no run is claimed or ended twice, none is forgotten, and t
           }
         }
         if (kind === 'wait') d.advance(count * 250);
-        if (kind === 'die') {
-          gone.push(executionOf(of));
-          now.set(of, await open(of));
-          expect(claim.lost()).toBe(true);
-        }
-        if (kind === 'come back') {
-          for (const old of gone) {
-            await expect(old.claim.take(count)).rejects.toMatchObject({ code: 'conflict' });
-            for (const run of [...old.held.values()].slice(0, count)) {
-              await old.claim.markRunning(run, d.clock.now());
-              await old.claim.giveBack(run, d.clock.now());
-              const answer = await attempt(old, run);
-              expect(answer).toMatchObject({ next: 'done', reason: ended.has(run.id) ? null : 'superseded' });
-            }
-          }
-        }
+        if (kind === 'die') await die(of);
+        if (kind === 'come back') for (const old of gone) await comeBack(old, count);
       }
       d.advance(10_000);
       for (const of of TARGETS) {

@@ -355,7 +355,7 @@ describe('answers', () => {
         definition: { url: 'https://example.org' },
       },
     });
-    expect(JSON.stringify(answer.body)).not.toMatch(/"claim"|never shown|sweep_at|newest/);
+    expect(JSON.stringify(answer.body)).not.toMatch(/claim_token|never shown|sweep_at|newest/);
   });
 
   test('a run has a link to its workflow, where there is one', async () => {

@@ -5,6 +5,8 @@ import type { TableDefinition } from '../log/records.ts';
 
 /** The version of how things are stored. It grows when an older program could not read what this one writes. */
 const STORE_VERSION = 2;
+/** The oldest version that this program reads rightly. 1: other indexes of runs, whose claims stood on their rows. */
+const OLDEST_VERSION = 2;
 
 /** Fields that each stored row has of its own; see `row-codec.ts`. */
 const OWN_FIELDS = new Set(['id', 'body']);
@@ -23,7 +25,8 @@ const ANALYZER = 'DEFINE ANALYZER IF NOT EXISTS crucible_words TOKENIZERS blank;
 
 /**
  * Defines what is missing. May be run any number of times.
- * @throws CrucibleError `store_too_new` when a newer version has written here
+ * @throws CrucibleError `store_too_new` when a newer version has written here, `config_invalid` when one has that was
+ *   never released
  */
 export const defineSchema = async (db: SurrealSession, tables: readonly TableDefinition[]): Promise<void> => {
   checkNames(tables);
@@ -52,7 +55,17 @@ const checkVersion = async (db: SurrealSession): Promise<void> => {
   const [version] = await db.query<[number | null | undefined]>(
     'SELECT VALUE version FROM ONLY log_schema:main',
   );
-  if (typeof version !== 'number' || version <= STORE_VERSION) return;
+  if (typeof version !== 'number') return;
+  if (version < OLDEST_VERSION) {
+    throw new CrucibleError(
+      'config_invalid',
+      `The database was written by a version before the first release (its format is ${version}, the oldest known one is ${OLDEST_VERSION})`,
+      {
+        hint: 'Use another data directory, or another namespace or database; nothing was changed in this one.',
+      },
+    );
+  }
+  if (version <= STORE_VERSION) return;
   throw new CrucibleError(
     'store_too_new',
     `The database was written by a newer version (its format is ${version}, this program knows ${STORE_VERSION})`,

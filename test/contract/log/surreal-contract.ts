@@ -111,11 +111,13 @@ export const describeSurreal = (harness: SurrealHarness): void => {
       expect(log.head()).toBe(1);
     });
 
-    test('a database of a newer version is refused', async () => {
+    test('a database of a newer version is refused, and one from before the first release', async () => {
       const { session, store } = await harness.sessionDatabase();
       await store();
       await session.query('UPDATE log_schema:main SET version = 99');
       expect((await failure(store())).code).toBe('store_too_new');
+      await session.query('UPDATE log_schema:main SET version = 1');
+      expect((await failure(store())).code).toBe('config_invalid');
     });
   });
 };
