@@ -95,7 +95,8 @@ describe('roles', () => {
       for (const role of ROLES) {
         const answer = await ask(route, `Bearer ${role}`);
         expect([role, passed(answer)]).toEqual([role, documented.get(role)?.has(route.permission)]);
-        if (!passed(answer)) expect(answer.body['detail']).toContain(route.permission);
+        const named = JSON.stringify(answer.body).includes(`permission ${route.permission},`);
+        expect([role, named]).toEqual([role, !passed(answer)]);
         expect(answer.status).not.toBe(401);
       }
       expect((await ask(route, '')).status).toBe(401);
@@ -127,10 +128,8 @@ describe('a permission on one thing', () => {
   );
 
   test('of another permission opens nothing here', async () => {
-    const [route] = guarded.filter(({ path }) => path === '/hooks/{id}');
     const authorization = `Bearer ${Buffer.from('webhook:read').toString('base64url')}`;
-    expect(route).toBeDefined();
-    if (route !== undefined) expect(passed(await ask(route, authorization, 'mine'))).toBe(false);
+    expect((await server.ask('GET', '/api/v1/hooks/mine', undefined, { authorization })).status).toBe(403);
   });
 
   test('cannot be widened by a second value of the parameter', async () => {
