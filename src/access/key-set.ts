@@ -17,8 +17,23 @@ export type FindKey = (header?: JWSHeaderParameters, token?: FlattenedJWSInput) 
 const isKeySet = (value: unknown): value is JSONWebKeySet =>
   typeof value === 'object' && value !== null && 'keys' in value && Array.isArray(value.keys);
 
-/** A key set that does not change. @throws JOSEError for what is none */
-export const fixedKeySet = (keys: JSONWebKeySet): FindKey => createLocalJWKSet(keys);
+/**
+ * Keys from the settings. One without a `kid` (a PEM key has none) verifies tokens under any.
+ * @throws JOSEError for what is no key set
+ */
+export const localKeySet = (set: JSONWebKeySet): FindKey => {
+  const named = createLocalJWKSet(set);
+  const nameless = createLocalJWKSet({ keys: set.keys.filter(({ kid }) => kid === undefined) });
+  return async (header, token) => {
+    try {
+      return await named(header, token);
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey) || header?.kid === undefined) throw error;
+      const { kid: _kid, ...rest } = header;
+      return nameless(rest, token);
+    }
+  };
+};
 
 /**
  * The keys of an issuer, by URL.
@@ -47,7 +62,7 @@ export const remoteKeySet = (deps: {
     try {
       const keys = await deps.fetchKeys();
       if (!isKeySet(keys)) throw new Error('the answer is not a JSON Web Key Set');
-      known = { find: fixedKeySet(keys), at: monotonicMs() };
+      known = { find: createLocalJWKSet(keys), at: monotonicMs() };
       failed = undefined;
     } catch (error) {
       failed = { at: monotonicMs(), problem: messageOf(error) };

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createAccess, type Access } from '../access/access.ts';
 import { createDiscovery, type FetchJson } from '../access/issuer.ts';
 import { openKeyRing } from '../access/key-ring.ts';
-import { fixedKeySet, remoteKeySet, type FindKey } from '../access/key-set.ts';
+import { localKeySet, remoteKeySet, type FindKey } from '../access/key-set.ts';
 import { createKeyService, type KeyService } from '../access/keys.ts';
 import { createLastUse } from '../access/last-use.ts';
 import { readLocalKeys } from '../access/local-key.ts';
@@ -37,7 +37,7 @@ export const fetchJsonBy =
 
 /** Where the keys of tokens come from: the settings, a URL, or the issuer's own description. */
 const keysOf = (jwt: JwtConfig, fetchJson: FetchJson, logger: Logger): FindKey => {
-  if (jwt.key !== undefined) return fixedKeySet(readLocalKeys(jwt.key));
+  if (jwt.key !== undefined) return localKeySet(readLocalKeys(jwt.key));
   const { keysUrl } = jwt;
   const keySetUrl = keysUrl === undefined ? createDiscovery(jwt.issuer, fetchJson) : () => keysUrl;
   return remoteKeySet({
