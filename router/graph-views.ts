@@ -44,11 +44,9 @@ export const edgePageSchema = z.object({
   next_cursor: nextCursorSchema,
 });
 
-const truncatedSchema = z
-  .boolean()
-  .meta({
-    description: 'There is more than this: a limit, or the work that a request may cause, was reached.',
-  });
+const truncatedSchema = z.boolean().meta({
+  description: 'There is more than this: a limit, or the work that a request may cause, was reached.',
+});
 
 export const traversalSchema = z.object({
   nodes: z

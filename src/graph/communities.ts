@@ -4,7 +4,7 @@ import { hashOf, type Finding } from './discoveries.ts';
 import type { WorldGraph } from './world-graph.ts';
 
 /** A group of two nodes or more. */
-export interface Community {
+interface Community {
   readonly id: string;
   /** Those with most edges first. */
   readonly members: readonly string[];

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { CrucibleEvent } from '../events/envelope.ts';
 import type { GraphChange, NodeKind } from '../state/change.ts';
 import { allEdges, allNodes } from './tables.ts';
-import { openGraph, type OpenGraph } from './testing/open-graph.ts';
+import { openGraph, textOf, type OpenGraph } from './testing/open-graph.ts';
 
 /** A graph as plainly as it can be said: nodes with their kind, edges with their weight. */
 interface Model {
@@ -51,15 +51,18 @@ const applyTo = ({ nodes, edges }: Model, changes: readonly GraphChange[]): void
 };
 
 /** What a reader of the log knows of the graph; throws where an event does not fit what it knows. */
-const tellTo = ({ nodes, edges }: Model, { type, payload }: CrucibleEvent): void => {
-  const id = String(payload['id']);
-  const edge = `${payload['from']} ${payload['kind']} ${payload['to']}`;
+const tellTo = ({ nodes, edges }: Model, event: CrucibleEvent): void => {
+  const { type, payload } = event;
+  const id = textOf(event, 'id');
+  const edge = type.startsWith('graph.edge')
+    ? ['from', 'kind', 'to'].map((field) => textOf(event, field)).join(' ')
+    : '';
   const fits = (holds: boolean): void => {
     if (!holds) throw new Error(`${type} ${JSON.stringify(payload)} does not fit what was told before`);
   };
   if (type === 'graph.node_added') {
     fits(!nodes.has(id));
-    nodes.set(id, String(payload['kind']));
+    nodes.set(id, textOf(event, 'kind'));
   } else if (type === 'graph.node_removed') {
     fits(nodes.delete(id) && ![...edges.keys()].some((held) => endsOf(held).includes(id)));
   } else if (type === 'graph.edge_created') {

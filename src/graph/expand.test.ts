@@ -5,7 +5,7 @@ import type { GraphChange, GraphNode } from '../state/change.ts';
 import { createExpandGraph } from './expand.ts';
 import { edgeIdOf } from './ids.ts';
 import { allEdges, allNodes } from './tables.ts';
-import { openGraph, testClock, type OpenGraph } from './testing/open-graph.ts';
+import { openGraph, testClock, textOf, type OpenGraph } from './testing/open-graph.ts';
 
 const memory = (name: string): GraphNode => ({ id: `msg_${name}`, kind: 'memory', label: name });
 const tag = (name: string): GraphNode => ({ id: `tag:${name}`, kind: 'tag', label: `#${name}` });
@@ -26,9 +26,9 @@ const c = memory('c');
 const ai = tag('ai');
 
 const told = (events: readonly CrucibleEvent[]): string[] =>
-  events.map(({ type, payload }) => {
-    const { from, to, kind, id } = payload;
-    return from === undefined ? `${type} ${id}` : `${type} ${from} ${kind} ${to}`;
+  events.map((event) => {
+    const fields = event.payload['from'] === undefined ? ['id'] : ['from', 'kind', 'to'];
+    return [event.type, ...fields.map((field) => textOf(event, field))].join(' ');
   });
 
 const nodesOf = async ({ log }: OpenGraph): Promise<Record<string, number>> => {

@@ -2,7 +2,7 @@
 import type { Direction } from './walk.ts';
 
 export const PATH_ALGORITHMS = ['shortest', 'weighted', 'all'] as const;
-export type PathAlgorithm = (typeof PATH_ALGORITHMS)[number];
+type PathAlgorithm = (typeof PATH_ALGORITHMS)[number];
 
 export const METRICS = ['pagerank', 'degree', 'betweenness', 'density'] as const;
 export type Metric = (typeof METRICS)[number];
@@ -57,7 +57,7 @@ export interface WalkOptions {
   readonly types?: readonly string[];
 }
 
-export interface TraverseQuery extends WalkOptions {
+interface TraverseQuery extends WalkOptions {
   readonly start: string;
   /** How many edges away, at most. */
   readonly depth: number;
@@ -65,7 +65,7 @@ export interface TraverseQuery extends WalkOptions {
   readonly limit: number;
 }
 
-export interface TraverseView {
+interface TraverseView {
   readonly nodes: readonly (NodeBrief & { readonly distance: number })[];
   readonly edges: readonly EdgeView[];
   readonly truncated: boolean;
@@ -97,7 +97,7 @@ export interface PathsView {
   readonly truncated: boolean;
 }
 
-export interface CommunityQuery {
+interface CommunityQuery {
   /** More than 1 gives more and smaller communities, less gives fewer and larger ones. */
   readonly resolution: number;
   readonly min_size: number;
@@ -107,7 +107,7 @@ export interface CommunityQuery {
   readonly members: number;
 }
 
-export interface CommunitiesView {
+interface CommunitiesView {
   readonly communities: readonly {
     /** The same as long as it has the same members. */
     readonly id: string;
@@ -122,7 +122,7 @@ export interface CommunitiesView {
   readonly edges: number;
 }
 
-export interface MetricsView {
+interface MetricsView {
   readonly metric: Metric;
   readonly nodes: number;
   readonly edges: number;

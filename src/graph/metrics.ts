@@ -18,7 +18,7 @@ const MAX_VALUES = 1_000;
 const MAX_TOLD = 20;
 
 /** The highest first, the same order for equals. */
-export const rank = (values: Iterable<readonly [string, number]>): Measure['values'] =>
+const rank = (values: Iterable<readonly [string, number]>): Measure['values'] =>
   [...values].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)).slice(0, MAX_VALUES);
 
 export const rankOutcome = ({ ids }: Snapshot, { values }: Outcome): Measure['values'] =>

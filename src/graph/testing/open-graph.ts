@@ -26,6 +26,13 @@ export const originIn = (world: string): Origin => ({
   depth: 0,
 });
 
+/** A field of an event that holds text. */
+export const textOf = ({ payload }: CrucibleEvent, field: string): string => {
+  const value = payload[field];
+  if (typeof value !== 'string') throw new Error(`${field} is no text: ${JSON.stringify(payload)}`);
+  return value;
+};
+
 export const testClock = { now: () => 1_700_000_000_000 };
 
 /** A log in memory with the writer of state and the rows of the graph over it. */
