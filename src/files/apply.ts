@@ -33,7 +33,7 @@ export interface ApplyDeps {
   readonly logger: Logger;
 }
 
-export interface Applied {
+interface Applied {
   /** What was written. */
   readonly done: readonly Prepared[];
   /** Paths where the disk, or the row, was not what the plan saw any more: to be looked at again. */

@@ -7,7 +7,7 @@ const DOCUMENT = /\.(?:md|markdown)$/i;
 export const isDocument = (path: string): boolean => DOCUMENT.test(path);
 
 /** The last part of a path. */
-export const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
+const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
 /** The path without its last part; empty for what lies in the root itself. */
 export const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')));

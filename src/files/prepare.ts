@@ -7,7 +7,7 @@ import { readBytes } from './read.ts';
 import type { FileError } from './row.ts';
 
 /** The largest Markdown file that becomes a memory, in bytes. */
-export const MAX_DOCUMENT_BYTES = 1024 * 1024;
+const MAX_DOCUMENT_BYTES = 1024 * 1024;
 
 /** What becomes of the memory of a file. */
 export type DocumentStep =

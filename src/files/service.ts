@@ -20,7 +20,7 @@ import { NOTHING, sumOf, type Counts, type Reconciled } from './reconcile.ts';
 import type { RootPlace } from './row.ts';
 import { createWatchedRoot, type WatchedRoot } from './watched-root.ts';
 
-export type { FileList, FileQuery } from './list.ts';
+export type { FileList } from './list.ts';
 
 export interface ScanReport extends Counts {
   /** Watched directories that are not there, or look as if their disk were not mounted: nothing was changed for them. */

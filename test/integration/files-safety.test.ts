@@ -125,9 +125,9 @@ describe('nothing outside a root is read', () => {
 describe('what is no plain file', () => {
   it('is passed over without being opened: pipes, sockets, devices', async () => {
     await using dir = await vault({ 'a.md': 'good' });
-    execFileSync('mkfifo', [dir.at('pipe.md')]);
+    execFileSync('sh', ['-c', 'mkfifo pipe.md'], { cwd: dir.path });
     const isRoot = process.getuid?.() === 0;
-    if (isRoot) execFileSync('mknod', [dir.at('null.md'), 'c', '1', '3']);
+    if (isRoot) execFileSync('sh', ['-c', 'mknod null.md c 1 3'], { cwd: dir.path });
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(dir.at('socket.md'), resolve));
     try {
@@ -150,7 +150,7 @@ describe('what is no plain file', () => {
     await using open = await openFiles([dir.path]);
     await open.scan();
     await unlink(dir.at('a.md'));
-    execFileSync('mkfifo', [dir.at('a.md')]);
+    execFileSync('sh', ['-c', 'mkfifo a.md'], { cwd: dir.path });
     expect(await open.scan()).toMatchObject({ deleted: 1 });
   });
 });

@@ -72,7 +72,7 @@ describe('the watch', () => {
     ],
   ])('takes it for one change when an editor %s', async (_, save) => {
     await using dir = await vault({ 'a.md': 'one', 'b.md': 'other' });
-    await using open = await openFiles([dir.path], { settleMs: 150 });
+    await using open = await openFiles([dir.path], { settleMs: 500 });
     await open.files.start();
     const before = open.log.head();
     await untilTold(open, 'modified a.md', () => save(dir));
