@@ -15,7 +15,7 @@ export const createIgnore = (patterns: readonly string[]): IsIgnored => {
 const asRegExp = (pattern: string): RegExp => {
   const source = pattern
     .replaceAll(/\*+/g, '*')
-    .replaceAll(/[.+^${}()|[\]\\/-]/g, String.raw`\$&`)
+    .replaceAll(/[.+^${}()|[\]\\/]/g, String.raw`\$&`)
     .replaceAll('*', '.*')
     .replaceAll('?', '.');
   return new RegExp(`^${source}$`, 'su');
