@@ -45,7 +45,7 @@ export const rank = (
 
 interface Counted {
   readonly id: string;
-  /** In words. */
+  /** In characters: to weigh texts against each other that does as well as words, and need not be counted. */
   readonly length: number;
   /** How often each of the words asked for stands in it. */
   readonly counts: readonly number[];
@@ -60,7 +60,7 @@ const countsOf = ({ id, words: text }: StoredText, words: readonly string[]): Co
     if (count === 0) return undefined;
     counts.push(count);
   }
-  return { id, length: occurrences(padded, ' ') - 1, counts };
+  return { id, length: text.length, counts };
 };
 
 /** Neighbours share the blank between them. */

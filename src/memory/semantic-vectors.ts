@@ -88,8 +88,17 @@ const unit = (vector: Float32Array): Float32Array => {
   return length === 0 ? vector : vector.map((number) => number / length);
 };
 
+/** Four sums side by side: the processor need not wait for one addition to begin the next. */
 const dot = (a: Float32Array, block: Float32Array, offset: number): number => {
-  let sum = 0;
-  for (let i = 0; i < a.length; i += 1) sum += (a[i] ?? 0) * (block[offset + i] ?? 0);
-  return sum;
+  let [s0, s1, s2, s3] = [0, 0, 0, 0];
+  const whole = a.length - (a.length % 4);
+  for (let i = 0; i < whole; i += 4) {
+    const j = offset + i;
+    s0 += (a[i] ?? 0) * (block[j] ?? 0);
+    s1 += (a[i + 1] ?? 0) * (block[j + 1] ?? 0);
+    s2 += (a[i + 2] ?? 0) * (block[j + 2] ?? 0);
+    s3 += (a[i + 3] ?? 0) * (block[j + 3] ?? 0);
+  }
+  for (let i = whole; i < a.length; i += 1) s0 += (a[i] ?? 0) * (block[offset + i] ?? 0);
+  return s0 + s1 + s2 + s3;
 };
