@@ -125,6 +125,17 @@ const withRequired = (parameter: JsonValue, route: Route): JsonValue => {
   return { ...given, required: given['in'] === 'path' || !mayBeAbsent(field) };
 };
 
+/** The import as a stream: what the body and the answer are then (`src/http/import.ts`). */
+const addStream = (operation: Mutable): void => {
+  const lines = (description: string): JsonObject => ({ schema: { type: 'string', description } });
+  const body = asObject(asObject(operation['requestBody'])['content']);
+  body['application/x-ndjson'] = lines('One document a line, as in `documents`; up to 64 MiB.');
+  const answer = asObject(asObject(asObject(operation['responses'])['200'])['content']);
+  answer['application/x-ndjson'] = lines(
+    'Lines of type `progress`, `error` (with the number of the line that was not taken), and at last `end` or `aborted`.',
+  );
+};
+
 /**
  * What the generator does not know: which status a good answer has, our problems, our headers, and that an object with a
  * refinement is as strict as one without (it rebuilds those from their shape).
@@ -154,6 +165,7 @@ const finish = (operation: Mutable, route: Route): void => {
     ...headers,
     ...(IDEMPOTENT.has(route.name) ? [HEADERS.idempotency] : []),
   ];
+  if (route.name === 'memory.importBatch') addStream(operation);
   const json = asObject(asObject(asObject(operation['requestBody'])['content'])['application/json']);
   const { catchall } = route.input.def;
   const strict = catchall instanceof z.ZodNever;

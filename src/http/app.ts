@@ -6,6 +6,7 @@ import { CrucibleError } from '../kernel/errors.ts';
 import type { NewId } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { clientOf } from './address.ts';
+import type { BodyStream } from './import.ts';
 import { createCors } from './cors.ts';
 import { logFailure } from './failure.ts';
 import { answerHealthz, answerReadyz } from './health.ts';
@@ -23,6 +24,7 @@ export interface AppDeps {
   readonly router: AnyRouter;
   readonly contextOf: ContextOf;
   readonly limits: RateLimits;
+  readonly streams: ReadonlyMap<string, BodyStream>;
   /** How many proxies stand in front, or their addresses; undefined: none. */
   readonly trustProxy: number | readonly string[] | undefined;
   /** Origins of pages that may call. */

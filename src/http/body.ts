@@ -51,6 +51,10 @@ export const readBody = (req: IncomingMessage, limit: number): Promise<Buffer> =
   });
 };
 
+/** Without its parameters, lower case; empty if none is given. */
+export const mediaTypeOf = (req: IncomingMessage): string =>
+  (req.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+
 /** @throws CrucibleError `unsupported_media_type` unless it is JSON, in UTF-8 */
 export const assertJsonContent = (req: IncomingMessage): void => {
   const given = req.headers['content-type'] ?? '';

@@ -8,7 +8,8 @@ import type { Route } from '../../router/routes.ts';
 import { CrucibleError } from '../kernel/errors.ts';
 import type { Issue } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
-import { assertJsonContent, hasBody, readBody } from './body.ts';
+import { assertJsonContent, hasBody, mediaTypeOf, readBody } from './body.ts';
+import type { BodyStream } from './import.ts';
 import { logFailure } from './failure.ts';
 import { parseJson, textOf } from './json-body.ts';
 import { sendProblem } from './problem.ts';
@@ -100,6 +101,8 @@ export const createRestHandler = (deps: {
   readonly router: AnyRouter;
   readonly contextOf: ContextOf;
   readonly limits: RateLimits;
+  /** By the names of procedures: bodies of another kind, answered in another way. */
+  readonly streams: ReadonlyMap<string, BodyStream>;
   readonly maxBodyBytes: number;
   readonly logger: Logger;
 }): ((req: IncomingMessage, res: ServerResponse) => Promise<void>) => {
@@ -140,6 +143,11 @@ export const createRestHandler = (deps: {
             res,
             needed: [route.permission],
           });
+    const stream = deps.streams.get(route.name);
+    if (stream?.types.has(mediaTypeOf(req)) === true) {
+      await stream.answer(ctx, req, res);
+      return;
+    }
     if (route.method !== 'GET' && hasBody(req)) {
       assertJsonContent(req);
       body = await readBody(req, deps.maxBodyBytes);

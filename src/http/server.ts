@@ -10,10 +10,13 @@ import { newId as freshId } from '../kernel/ids.ts';
 import type { NewId } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { createApp } from './app.ts';
+import { limitArrival } from './arrival.ts';
+import { mediaTypeOf } from './body.ts';
 import { trackConnections } from './connections.ts';
 import type { Health } from './health.ts';
 import { createRateLimits } from './rate-limit.ts';
 import type { RateRules } from './rate-limit.ts';
+import { createImportStream, type ImportLimits } from './import.ts';
 import { createContextOf } from './request-context.ts';
 import { withoutCredentials } from './request-log.ts';
 
@@ -45,6 +48,7 @@ export interface HttpLimits {
   readonly maxBodyBytes?: number;
   /** For a whole request to arrive, ms. Default 60,000. */
   readonly requestTimeoutMs?: number;
+  readonly import?: ImportLimits;
   /** How long an idle connection is kept, ms. Default 65,000: longer than the balancers in front. */
   readonly keepAliveMs?: number;
 }
@@ -66,8 +70,8 @@ const OPEN: Admission = {
 
 export interface HttpServerDeps {
   readonly router: AppRouter;
-  /** To look up the event that a request names as its cause. */
-  readonly services: Pick<Services, 'events'>;
+  /** `events` to look up the event that a request names as its cause, `memory` for the streamed import. */
+  readonly services: Pick<Services, 'events' | 'memory'>;
   readonly access: Access;
   readonly health: Health;
   readonly logger: Logger;
@@ -132,6 +136,11 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
   let draining = false;
   let closing: Promise<void> | undefined;
 
+  const importStream = createImportStream({
+    memory: deps.services.memory,
+    logger,
+    ...(limits.import === undefined ? {} : { limits: limits.import }),
+  });
   const app = createApp({
     router: deps.router,
     contextOf: createContextOf({
@@ -141,6 +150,7 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
       newId,
     }),
     limits: rateLimits,
+    streams: new Map([['memory.importBatch', importStream]]),
     trustProxy: admission.trustProxy,
     corsOrigins: admission.corsOrigins,
     health: deps.health,
@@ -150,12 +160,18 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
     newId,
     isDraining: () => draining,
   });
+  const requestTimeoutMs = limits.requestTimeoutMs ?? 60_000;
   const node = createServer({
-    requestTimeout: limits.requestTimeoutMs ?? 60_000,
-    headersTimeout: Math.min(15_000, limits.requestTimeoutMs ?? 60_000),
+    // Of bodies `limitArrival` sees to it.
+    requestTimeout: 0,
+    headersTimeout: Math.min(15_000, requestTimeoutMs),
     keepAliveTimeout: limits.keepAliveMs ?? 65_000,
   });
   const connections = trackConnections(node);
+  limitArrival(node, {
+    timeoutMs: requestTimeoutMs,
+    isStream: (req) => importStream.types.has(mediaTypeOf(req)),
+  });
   node.on('request', app);
   node.on('clientError', (error, socket) => answerBrokenRequest(error, socket as Socket, newId));
 
