@@ -25,7 +25,7 @@ export interface EmbeddingsConfig {
 }
 
 /** What the HTTP server lets through. */
-export interface HttpAccessConfig {
+interface HttpAccessConfig {
   /** How many proxies stand in front, or which addresses they have; undefined: none. */
   readonly trustProxy: number | readonly string[] | undefined;
   /** Origins of pages that may call the API. */

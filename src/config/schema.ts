@@ -140,13 +140,13 @@ export const SETTINGS = {
       .refine((origins) => origins.every(isOrigin), 'must be origins such as https://app.example.org, or *')
       .default([]),
   },
-  rate_limit_ip: { variable: 'CRUCIBLE_RATE_LIMIT_IP', schema: rate.default('10000/s+20000') },
+  rate_limit_ip: { variable: 'CRUCIBLE_RATE_LIMIT_IP', schema: rate.default('20000/s+40000') },
   rate_limit_auth_failures: {
     variable: 'CRUCIBLE_RATE_LIMIT_AUTH_FAILURES',
     schema: rate.default('60/m'),
   },
-  rate_limit_read: { variable: 'CRUCIBLE_RATE_LIMIT_READ', schema: rate.default('5000/s+10000') },
-  rate_limit_write: { variable: 'CRUCIBLE_RATE_LIMIT_WRITE', schema: rate.default('5000/s+10000') },
+  rate_limit_read: { variable: 'CRUCIBLE_RATE_LIMIT_READ', schema: rate.default('10000/s+20000') },
+  rate_limit_write: { variable: 'CRUCIBLE_RATE_LIMIT_WRITE', schema: rate.default('10000/s+20000') },
   rate_limit_execute: { variable: 'CRUCIBLE_RATE_LIMIT_EXECUTE', schema: rate.default('500/s+1000') },
   jwt_issuer: {
     variable: 'CRUCIBLE_JWT_ISSUER',

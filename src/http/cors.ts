@@ -1,9 +1,6 @@
 import cors from 'cors';
 import type { RequestHandler } from 'express';
-
-/** Whether a page of this origin may call. Deny by default; `null` (a file, a sandboxed frame) is never one. */
-export const isAllowedOrigin = (origin: string, allowed: readonly string[]): boolean =>
-  origin !== 'null' && (allowed.includes('*') || allowed.includes(origin));
+import { isAllowedOrigin } from '../access/origins.ts';
 
 const PREFLIGHT_SECONDS = 600;
 
