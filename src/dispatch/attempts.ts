@@ -121,6 +121,8 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
     if (before !== undefined) return before;
     if (ask.claim?.lost() === true) return { next: 'done', state: run.state, reason: 'superseded' };
 
+    // The store shows rows a moment before their commit is acknowledged: until then the run could still be lost.
+    if (run.event_position > log.head()) await log.settled();
     const event = await log.at(run.event_position);
     if (event === undefined)
       throw new CrucibleError('not_found', `event ${run.event_id} of ${run.id} is gone`);

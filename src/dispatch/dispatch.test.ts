@@ -10,6 +10,7 @@ import type { Origin } from '../kernel/origin.ts';
 import { createLog } from '../log/create-log.ts';
 
 import { createMemoryStore } from '../log/memory-store.ts';
+import type { LogStore } from '../log/store.ts';
 import { createAttempts, type AttemptAsk } from './attempts.ts';
 import { createLiveRuns } from './live-runs.ts';
 import type { ActionOutcome, AttemptContext, AttemptPolicy } from './outcome.ts';
@@ -44,12 +45,12 @@ const SUCCESS: ActionOutcome = { kind: 'succeeded', output: { tags: ['a'] }, det
 const FAILURE: ActionOutcome = { kind: 'retryable', code: 'http_503', message: 'away', detail: {} };
 
 /** A whole dispatch over the memory log; Temporal is played by a list of starts. */
-const openDispatch = async () => {
+const openDispatch = async (wrap: (store: LogStore) => LogStore = (store) => store) => {
   let nowMs = 1_000_000;
   const clock = { now: () => nowMs };
   const reactor = createTargetReactor({ clock, newId });
   const log = await createLog({
-    store: createMemoryStore({ tables: [RUN_TABLE, ATTEMPT_TABLE, DEFINITION_TABLE] }),
+    store: wrap(createMemoryStore({ tables: [RUN_TABLE, ATTEMPT_TABLE, DEFINITION_TABLE] })),
     reactor,
     clock,
     logger: silentLogger,
@@ -317,6 +318,37 @@ describe('attempts', () => {
       actor: 'hook:h',
       payload: { hook: 'h', run_id: run.id, event_id: event.id, state: 'succeeded', output: { tags: ['a'] } },
     });
+  });
+
+  it('waits for the acknowledgement of a run that can be read already', async () => {
+    const acknowledged = Promise.withResolvers<void>();
+    const written = Promise.withResolvers<void>();
+    let slow = false;
+    const early = await openDispatch((store) => ({
+      ...store,
+      commit: async (batch) => {
+        await store.commit(batch);
+        if (!slow) return;
+        slow = false;
+        written.resolve();
+        await acknowledged.promise;
+      },
+    }));
+    slow = true;
+    const publishing = early.publish();
+    await written.promise;
+    const [row] = await early.log.records.list('run', { limit: 1 });
+    if (row === undefined) throw new Error('the run cannot be read yet');
+    const attempt = early.attempts(early.ask(runFrom(row), 1));
+    // Whatever the attempt does without waiting has been done when the next read is.
+    await early.log.records.list('run', { limit: 1 });
+    expect(early.executed).toEqual([]);
+    acknowledged.resolve();
+    const event = await publishing;
+    expect(await attempt).toMatchObject({ state: 'succeeded' });
+    expect(early.executed.map((context) => context.event.id)).toEqual([event.id]);
+    await early.starter.stop();
+    await early.log.close();
   });
 
   it('never executes a recorded attempt again', async () => {
