@@ -19,6 +19,7 @@ import {
   toolSchema,
   toolView,
 } from './agent-views.ts';
+import { assertActsAs } from './acts-as.ts';
 import type { RequestContext } from './context.ts';
 import { idOfCursor, pageOf } from './cursor.ts';
 import { cursorSchema, idSchema, limitSchema } from './schemas.ts';
@@ -114,7 +115,7 @@ export const createAgentsRouter = ({
           description:
             'A run, which goes on whoever listens. 200: it has ended within wait_ms, well or badly; 202: it goes on.',
           tag: 'agents',
-          accepted: (answer) => (answer as z.output<typeof actionResultSchema>).ended === false,
+          accepted: (answer) => !(answer as z.output<typeof actionResultSchema>).ended,
         }),
       )
       .input(
@@ -168,6 +169,7 @@ export const createAgentsRouter = ({
       )
       .output(messageSchema)
       .mutation(async ({ input: { id, to, room, content }, ctx }) => {
+        assertActsAs(ctx.caller, id);
         const target = room === undefined ? { to: to ?? '' } : { room };
         return messages.send(id, { ...target, content }, once(ctx, `POST /agents/${id}/messages`));
       }),
@@ -185,9 +187,10 @@ export const createAgentsRouter = ({
       )
       .input(z.strictObject({ id: agentId, room: roomNameSchema }))
       .output(z.void())
-      .mutation(async ({ input: { id, room }, ctx }) =>
-        rooms.join(id, room, once(ctx, `POST /agents/${id}/rooms`)),
-      ),
+      .mutation(async ({ input: { id, room }, ctx }) => {
+        assertActsAs(ctx.caller, id);
+        await rooms.join(id, room, once(ctx, `POST /agents/${id}/rooms`));
+      }),
 
     leave: requires('agent:write')
       .meta(
@@ -201,7 +204,10 @@ export const createAgentsRouter = ({
       )
       .input(z.strictObject({ id: agentId, room: roomNameSchema }))
       .output(z.void())
-      .mutation(async ({ input: { id, room } }) => rooms.leave(id, room)),
+      .mutation(async ({ input: { id, room }, ctx }) => {
+        assertActsAs(ctx.caller, id);
+        await rooms.leave(id, room);
+      }),
 
     createTool: requires('agent:write')
       .meta(
@@ -224,9 +230,10 @@ export const createAgentsRouter = ({
         }),
       )
       .output(toolSchema)
-      .mutation(async ({ input: { id, ...tool }, ctx }) =>
-        toolView(await tools.create(id, tool, once(ctx, `POST /agents/${id}/tools`))),
-      ),
+      .mutation(async ({ input: { id, ...tool }, ctx }) => {
+        assertActsAs(ctx.caller, id);
+        return toolView(await tools.create(id, tool, once(ctx, `POST /agents/${id}/tools`)));
+      }),
 
     tools: requires('agent:read')
       .meta(
@@ -276,6 +283,7 @@ export const createAgentsRouter = ({
       )
       .output(z.object({ event_id: z.string() }))
       .mutation(async ({ input: { id, name, ...use }, ctx }) => {
+        assertActsAs(ctx.caller, id);
         const event = await tools.use(id, name, use, once(ctx, `POST /agents/${id}/tools/${name}/use`));
         return { event_id: event.id };
       }),

@@ -35,6 +35,7 @@ export const ROLE_PERMISSIONS: Readonly<Record<Role, ReadonlySet<Permission>>> =
     'memory:write',
     'graph:read',
     'graph:write',
+    'graph:execute',
     'agent:read',
     'agent:write',
     'agent:execute',

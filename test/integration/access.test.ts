@@ -262,6 +262,26 @@ describe('API keys over REST', () => {
     expect((await bot('GET', '/keys')).status).toBe(403);
   });
 
+  test('of an agent speak for that agent alone; a key of none speaks for any', async () => {
+    const bound = api.as((await create({ name: 'b', role: 'agent', agent: 'web-search' })).key);
+    const free = api.as((await create({ name: 'f', role: 'agent' })).key);
+    const acts = (id: string): readonly (readonly [string, string, object?])[] => [
+      ['POST', `/agents/${id}/messages`, { to: 'other', content: 'x' }],
+      ['POST', `/agents/${id}/rooms`, { room: 'lab' }],
+      ['DELETE', `/agents/${id}/rooms/lab`],
+      ['POST', `/agents/${id}/tools`, { name: 'hammer' }],
+      ['POST', `/agents/${id}/tools/hammer/use`, { duration_ms: 1, success: true }],
+    ];
+    const refused = async (by: Rest, id: string): Promise<readonly boolean[]> => {
+      const answers = [];
+      for (const [method, path, body] of acts(id)) answers.push(await by(method, path, body));
+      return answers.map(({ status, body }) => status === 403 && /speak for the agent/.test(body.detail));
+    };
+    expect(await refused(bound, 'planner')).toEqual([true, true, true, true, true]);
+    expect(await refused(bound, 'web-search')).toEqual([false, false, false, false, false]);
+    expect(await refused(free, 'planner')).toEqual([false, false, false, false, false]);
+  });
+
   test('narrowed to one hook open that one', async () => {
     const { key } = await create({ name: 'one', role: 'editor', scopes: ['hook:read:a', 'hook:write:a'] });
     const one = api.as(key);
