@@ -181,4 +181,41 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
       },
     ],
   },
+  {
+    name: 'a revoked key works on',
+    edits: [
+      {
+        file: 'src/access/key-ring.ts',
+        find: "throw refuse('The API key was revoked', 'Ask an administrator for a new one.');",
+        instead: 'void refuse;',
+      },
+    ],
+    red: [
+      {
+        file: 'src/access/keys.test.ts',
+        test: 'is dead when its revocation is acknowledged, and whoever holds a connection is told',
+      },
+    ],
+  },
+  {
+    name: 'the algorithms of tokens are not pinned',
+    edits: [{ file: 'src/access/tokens.ts', find: 'algorithms: [...rules.algorithms],', instead: '' }],
+    red: [
+      {
+        file: 'src/access/tokens.test.ts',
+        test: 'a token by an algorithm that is not pinned is refused, also with a good key',
+      },
+    ],
+  },
+  {
+    name: 'a permission on one thing opens all of its kind',
+    edits: [
+      {
+        file: 'src/access/grants.ts',
+        find: '(id !== undefined && grants.limited.get(permission)?.has(id) === true)',
+        instead: 'grants.limited.has(permission)',
+      },
+    ],
+    red: [{ file: 'src/access/grants.test.ts', test: 'a permission on one thing opens that thing only' }],
+  },
 ];
