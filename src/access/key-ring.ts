@@ -1,12 +1,14 @@
-import { CrucibleError } from '../kernel/errors.ts';
+import { CrucibleError, messageOf } from '../kernel/errors.ts';
+import type { Logger } from '../kernel/logger.ts';
 import { assertUndamaged, hashKey, sameHash } from './key-format.ts';
 import type { KeyRow } from './key-row.ts';
-import { KEY_TABLE, asKeyRow, principalOf, rowIdOf } from './key-row.ts';
+import { KEY_CHANGED, KEY_TABLE, asKeyRow, isKeyId, principalOf, rowIdOf } from './key-row.ts';
 import type { Principal } from './principal.ts';
 
 /** What is read of the log here; `Log` is one. */
 export interface KeyRecords {
   readonly records: {
+    get(table: string, id: string): Promise<{ readonly id: string } | undefined>;
     list(
       table: string,
       page: { readonly after?: string; readonly limit: number },
@@ -14,6 +16,7 @@ export interface KeyRecords {
   };
   onCommit(
     listener: (committed: {
+      readonly events: readonly { readonly type: string; readonly subject: string | null }[];
       readonly changed: readonly { readonly table: string; readonly row: { readonly id: string } }[];
     }) => void,
   ): () => void;
@@ -43,11 +46,13 @@ const refuse = (message: string, hint: string): CrucibleError =>
  * Loads the keys and follows the log from then on.
  *
  * Guarantee: what was acknowledged counts. The listener runs in the turn of the acknowledgement, so when the answer to
- * `DELETE /keys/:id` goes out, the key is dead.
+ * `DELETE /keys/:id` goes out, the key is dead. A server that follows another one's log sees events and no rows: it reads
+ * the key that an event names, and refuses it when it cannot be read.
  */
 export const openKeyRing = async (deps: {
   readonly log: KeyRecords;
   readonly now: () => number;
+  readonly logger: Logger;
 }): Promise<KeyRing> => {
   const rows = new Map<string, KeyRow>();
   /** The principals of keys that were used, made once. Replaced together with their rows. */
@@ -62,9 +67,29 @@ export const openKeyRing = async (deps: {
     for (const listener of listeners) listener(row.id);
   };
 
+  const reread = async (id: string): Promise<void> => {
+    try {
+      const row = await deps.log.records.get(KEY_TABLE.name, id);
+      if (row !== undefined) adopt(asKeyRow(row));
+    } catch (error) {
+      rows.delete(id);
+      principals.delete(id);
+      deps.logger.error({ key_id: id, problem: messageOf(error) }, 'a changed key could not be read');
+    }
+  };
+
   // First the listener, then the reads: a key that changes meanwhile is newer in the map than on the page.
-  const stop = deps.log.onCommit(({ changed }) => {
-    for (const { table, row } of changed) if (table === KEY_TABLE.name) adopt(asKeyRow(row));
+  const stop = deps.log.onCommit(({ events, changed }) => {
+    const seen = new Set<string>();
+    for (const { table, row } of changed) {
+      if (table !== KEY_TABLE.name) continue;
+      adopt(asKeyRow(row));
+      seen.add(row.id);
+    }
+    for (const { type, subject } of events) {
+      if (type === KEY_CHANGED && subject !== null && isKeyId(subject) && !seen.has(subject))
+        void reread(subject);
+    }
   });
   try {
     for (let after: string | undefined; ;) {

@@ -34,6 +34,11 @@ export const KEY_TABLE = { name: 'key', indexes: [] } as const;
 /** Under which id a key is kept. @param id the one in its text */
 export const rowIdOf = (id: string): string => `key_${id}`;
 
+export const isKeyId = (text: string): boolean => /^key_[0-9A-Za-z]{12}$/.test(text);
+
+/** Tells that a key was made or revoked; its subject is the key's id. */
+export const KEY_CHANGED = 'system.config_changed';
+
 /** Rows of our table are written by this folder alone, so their shape is known. */
 export const asKeyRow = (row: { readonly id: string }): KeyRow => row as unknown as KeyRow;
 

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { CrucibleError } from '../kernel/errors.ts';
 import { withOrigin } from '../kernel/context.ts';
 import { newId } from '../kernel/ids.ts';
 import { silentLogger as logger } from '../kernel/logger.ts';
@@ -43,7 +44,7 @@ const open = async (): Promise<void> => {
     logger,
     upcast: (event) => event,
   });
-  ring = await openKeyRing({ log, now: () => now });
+  ring = await openKeyRing({ log, now: () => now, logger });
   const lastUse = createLastUse({
     log: {
       append: (request) => {
@@ -148,6 +149,35 @@ describe('a key', () => {
     await expect(acknowledged).rejects.toMatchObject({ message: expect.stringContaining('revoked') });
     expect(told).toEqual([id]);
     await expect(revoke(id)).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  test('is dead on a server that follows the log by its events, also when it cannot be read there', async () => {
+    const keys = [
+      await made({ name: 'a', role: 'reader' }),
+      await made({ name: 'b', role: 'reader' }),
+    ] as const;
+    let readable = true;
+    const follower = await openKeyRing({
+      log: {
+        records: {
+          list: (table, page) => log.records.list(table, page),
+          get: (table, id) => (readable ? log.records.get(table, id) : Promise.reject(new Error('away'))),
+        },
+        onCommit: (listener) => log.onCommit(({ events }) => listener({ events, changed: [] })),
+      },
+      now: () => now,
+      logger,
+    });
+    for (const { id, key } of keys) {
+      expect(follower.authenticate(key)).toMatchObject({ id });
+      await revoke(id);
+      await vi.waitFor(() => expect(() => follower.authenticate(key)).toThrow(CrucibleError));
+      readable = false;
+    }
+    readable = true;
+    const late = await made({ name: 'c', role: 'reader' });
+    await vi.waitFor(() => expect(follower.authenticate(late.key)).toMatchObject({ id: late.id }));
+    follower.close();
   });
 
   test('with another secret or an unknown id is not valid, and nothing more is said', async () => {

@@ -12,7 +12,7 @@ import { generateKey, hashKey, parseKey } from './key-format.ts';
 import type { RandomBytes } from './key-format.ts';
 import type { KeyRing } from './key-ring.ts';
 import type { KeyRow } from './key-row.ts';
-import { KEY_TABLE, rowIdOf } from './key-row.ts';
+import { KEY_CHANGED, KEY_TABLE, rowIdOf } from './key-row.ts';
 import { parseScope } from './permission.ts';
 import type { Principal } from './principal.ts';
 import { WORLD_NAME } from './principal.ts';
@@ -166,7 +166,7 @@ export const createKeyService = (deps: {
     const origin = currentOrigin();
     if (origin === undefined) throw new CrucibleError('internal', 'a key was changed outside of any request');
     const payload = { component: 'access', keys: [`keys.${id}`] };
-    return buildEvent({ type: 'system.config_changed', payload, subject: id }, origin, { newId });
+    return buildEvent({ type: KEY_CHANGED, payload, subject: id }, origin, { newId });
   };
 
   const newRow = (input: NewKey, text: string, maker: KeyMaker): KeyRow => {

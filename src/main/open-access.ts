@@ -71,7 +71,7 @@ export const openAccess = async (
 ): Promise<{ readonly access: Access; readonly keys: KeyService }> => {
   const { log } = deps;
   const logger = deps.logger.child({ component: 'access' });
-  const ring = await openKeyRing({ log, now: clock.now });
+  const ring = await openKeyRing({ log, now: clock.now, logger });
   closers.add(() => ring.close());
   const access = createAccess({
     adminKey: deps.adminKey,
