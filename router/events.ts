@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { EventPage } from '../src/log/log.ts';
 import type { Caller } from './context.ts';
+import { cursorOfId, idOfCursor } from './cursor.ts';
 import {
   eventQuery,
   listEventsSchema,
@@ -8,6 +9,7 @@ import {
   publishSchema,
   queryEventsSchema,
 } from './event-inputs.ts';
+import { explanationPageSchema, explanationView } from './explain-views.ts';
 import { readEventSchema, readPageSchema, splitFormat, withFormat } from './event-format.ts';
 import { eventTypeSchema, publishedSchema } from './event-views.ts';
 import { ofLoneEvent, ofQuery, withGivenPaths } from './given-paths.ts';
@@ -18,7 +20,7 @@ import { createTrpcRouter, requires, rest } from './trpc.ts';
 const eventId = idSchema('evt_01932f6e-7c1a-7d3e-8f00-1234567890ab', "The event's id.");
 
 /** The log: publishing `custom.*` events, and reading everything. */
-export const createEventsRouter = (services: Pick<Services, 'events' | 'eventTypes'>) => {
+export const createEventsRouter = (services: Pick<Services, 'events' | 'eventTypes' | 'explanations'>) => {
   const read = async (given: z.output<typeof queryEventsSchema>, caller: Caller): Promise<EventPage> => {
     const { rest: input, view } = splitFormat(given);
     const query = eventQuery(input, caller);
@@ -99,6 +101,53 @@ export const createEventsRouter = (services: Pick<Services, 'events' | 'eventTyp
           visible === undefined ? page : { ...page, worlds: visible },
         );
         return { ...story, data: story.data.map(view) };
+      }),
+
+    explain: requires('event:read')
+      .meta(
+        rest({
+          method: 'GET',
+          path: '/events/{id}/explain',
+          summary: 'Why hooks, webhooks and agents did or did not react to an event',
+          description:
+            'Clause by clause, by the targets as they stand now, beside the run that there is. Without a target: all of them, in the order of their ids.',
+          tag: 'events',
+        }),
+      )
+      .input(
+        z.strictObject({
+          id: eventId,
+          target: z
+            .string()
+            .min(1)
+            .max(300)
+            .meta({
+              description: '`hook:<name>`, `webhook:<id>` or `agent:<world>/<id>`.',
+              example: 'hook:notify-important',
+            })
+            .exactOptional(),
+          limit: limitSchema,
+          cursor: cursorSchema,
+        }),
+      )
+      .output(explanationPageSchema)
+      .query(async ({ input, ctx }) => {
+        const { visible } = ctx.caller.scope;
+        const event = await services.events.get(input.id, visible);
+        const explanations = await services.explanations.of(event, {
+          ...(input.target !== undefined && { target: input.target }),
+          ...(input.cursor !== undefined && { after: idOfCursor(input.cursor) }),
+          worlds: visible,
+          limit: input.limit,
+        });
+        const last = explanations.at(-1);
+        return {
+          data: explanations.map(explanationView),
+          next_cursor:
+            input.target !== undefined || last === undefined || explanations.length < input.limit
+              ? null
+              : cursorOfId(last.target),
+        };
       }),
 
     types: requires('event:read')

@@ -5,6 +5,7 @@ import type { GraphService } from '../src/graph/graph.ts';
 import type { KeyService } from '../src/access/keys.ts';
 import type { MemoryService } from '../src/memory/memory.ts';
 import type { EventService } from '../src/log/event-service.ts';
+import type { Explanations } from '../src/dispatch/explain.ts';
 import type { Run } from '../src/dispatch/run.ts';
 import type { RunService } from '../src/dispatch/run-service.ts';
 import type { WebhookService } from '../src/webhooks/webhook.ts';
@@ -29,6 +30,7 @@ export interface Services extends AgentServices {
   readonly memory: Omit<MemoryService, 'start' | 'close'>;
   readonly webhooks: WebhookService;
   readonly runs: RunService;
+  readonly explanations: Explanations;
   readonly keys: KeyService;
   /** The catalogue in the order of its page; constant while the process runs. */
   readonly eventTypes: () => readonly EventTypeEntry[];

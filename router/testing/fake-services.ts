@@ -402,6 +402,22 @@ export const fakeServices = (
         return { ...sampleRun, state: 'pending', generation: 1 };
       },
     },
+    explanations: {
+      async of(event, asked) {
+        record('explanations.of', event.id, asked);
+        const clauses = [{ clause: 'world', holds: true, because: 'it sees the world' }];
+        const explanation = { kind: 'webhook', exists: true, matches: true, effect: 'run', clauses } as const;
+        return [
+          {
+            ...explanation,
+            target: sampleRun.target,
+            because: 'the event matches',
+            run: sampleRun,
+            changed_since: false,
+          },
+        ];
+      },
+    },
     ...overrides,
   };
   return { services, calls };

@@ -8,7 +8,7 @@ import type { Run, RunState } from './run.ts';
 import type { Target } from './target.ts';
 
 /** Past this many runs between an event and its first cause, nothing reacts any more. */
-const MAX_DEPTH = 8;
+export const MAX_DEPTH = 8;
 
 /** The sweeper looks at a run that has not ended this long after it should have moved, ms. */
 export const SWEEP_AFTER_MS = 15_000;

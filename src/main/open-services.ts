@@ -4,6 +4,7 @@ import { createPolicies, type Policies } from '../dispatch/policies.ts';
 import type { AgentServices } from '../agents/agent.ts';
 import type { BuildEvent } from '../dispatch/terminal-event.ts';
 import type { TargetReactor } from '../dispatch/reactor.ts';
+import { createExplanations, type Explanations } from '../dispatch/explain.ts';
 import { createRunService } from '../dispatch/runs.ts';
 import type { RunService } from '../dispatch/run-service.ts';
 import type { WatchedFiles } from '../files/service.ts';
@@ -41,6 +42,7 @@ export interface OpenServices extends AgentServices {
   readonly hooks: ReturnType<typeof createHookService>;
   readonly webhooks: WebhookService;
   readonly runs: RunService;
+  readonly explanations: Explanations;
   /** The guarded way out, for whatever else must fetch. */
   readonly egress: Egress;
   /** What runs do, and by which policy. */
@@ -112,5 +114,6 @@ export const openServices = async (
     }),
     webhooks: createWebhookService({ log, egress, box, newId, clock }),
     runs,
+    explanations: createExplanations({ targets, runs }),
   };
 };

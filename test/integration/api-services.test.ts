@@ -13,6 +13,7 @@ import { apiErrorOf, callHeaders, createClient } from '../../src/client/client.t
 import { createPolicies } from '../../src/dispatch/policies.ts';
 import { createTargetReactor } from '../../src/dispatch/reactor.ts';
 import { ATTEMPT_TABLE, DEFINITION_TABLE, RUN_TABLE } from '../../src/dispatch/run.ts';
+import { createExplanations } from '../../src/dispatch/explain.ts';
 import { createRunService } from '../../src/dispatch/runs.ts';
 import { createEgress } from '../../src/egress/create.ts';
 import { catalogue } from '../../src/events/catalogue.ts';
@@ -128,6 +129,7 @@ const start = async (dir: string) => {
     }),
     webhooks: createWebhookService({ log, egress, box, newId, clock }),
     runs,
+    explanations: createExplanations({ targets: reactor.targets, runs }),
     eventTypes: () =>
       catalogue.list().map(({ type, version, description, example }) => ({
         type,
@@ -522,6 +524,74 @@ describe('hooks', () => {
       valid: true,
       errors: [],
     });
+  });
+});
+
+describe('why', () => {
+  test('a target did or did not react, clause by clause, and the run there is', async () => {
+    const hook = (name: string, over: object = {}) => ({
+      name,
+      enabled: false,
+      trigger: { events: [{ event_type: 'custom.why.*', filter: { n: { greater_than: 3 } } }] },
+      action: { type: 'http', method: 'POST', url: 'http://127.0.0.1:9/' },
+      ...over,
+    });
+    for (const one of [hook('why-a'), hook('why-b', { condition: { when: 'event.payload.n == 9' } })])
+      expect((await rest('POST', '/hooks', one)).status).toBe(201);
+    const publish = async (n: number): Promise<string> =>
+      (await rest('POST', '/events', { type: 'custom.why.asked', payload: { n } })).body.data[0].id;
+    const few = await publish(1);
+    const many = await publish(5);
+    const why = (id: string, search: string) => rest('GET', `/events/${id}/explain${search}`);
+
+    expect((await why(few, '?target=hook:why-a')).body).toMatchObject({
+      data: [
+        {
+          target: 'hook:why-a',
+          matches: false,
+          effect: 'none',
+          run: null,
+          because: expect.stringMatching(/^filters\.0\.filter\.n\.greater_than: the field is 1;/),
+          clauses: expect.arrayContaining([
+            expect.objectContaining({ clause: 'world', holds: true }),
+            expect.objectContaining({ clause: 'filters.0.event_type', holds: true }),
+            expect.objectContaining({ clause: 'enabled', holds: false }),
+          ]),
+        },
+      ],
+      next_cursor: null,
+    });
+    expect((await why(many, '?target=hook:why-a')).body.data).toMatchObject([
+      {
+        matches: true,
+        effect: 'skipped',
+        run: { state: 'skipped', reason: 'disabled' },
+        changed_since: false,
+      },
+    ]);
+    expect((await why(many, '?target=hook:why-b')).body.data).toMatchObject([
+      { matches: false, because: expect.stringMatching(/^filters\.0\.when: /) },
+    ]);
+    // All of them, page by page.
+    const first = await why(many, '?limit=1');
+    expect(first.body.data).toHaveLength(1);
+    const targets: string[] = [];
+    for (let cursor: string | null = ''; cursor !== null;) {
+      const page = await why(many, `?limit=2${cursor === '' ? '' : `&cursor=${cursor}`}`);
+      targets.push(...page.body.data.map(({ target }: { target: string }) => target));
+      cursor = page.body.next_cursor;
+    }
+    expect(targets).toEqual([...new Set(targets)].sort());
+    expect(targets).toEqual(expect.arrayContaining(['hook:why-a', 'hook:why-b']));
+    // A target that is gone left its run; one that never was is not found.
+    await rest('DELETE', '/hooks/why-a');
+    expect((await why(many, '?target=hook:why-a')).body.data).toMatchObject([
+      { exists: false, matches: false, run: { state: 'skipped' } },
+    ]);
+    expect((await why(few, '?target=hook:why-a')).status).toBe(404);
+    expect((await why('evt_unknown', '')).status).toBe(404);
+    const elsewhere = await rest('GET', `/events/${many}/explain`, undefined, { 'x-crucible-world': 'work' });
+    expect(elsewhere.status).toBe(404);
   });
 });
 
