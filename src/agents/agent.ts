@@ -10,7 +10,7 @@ export interface Once {
 }
 
 /** A page of a list by id. */
-export interface IdPage {
+interface IdPage {
   /** Only ids after this one. */
   readonly after?: string;
   readonly limit: number;
@@ -70,7 +70,7 @@ export interface ActionService {
   ): Promise<ActionResult>;
 }
 
-export interface SentMessage {
+interface SentMessage {
   readonly message_id: string;
   readonly event_id: string;
   /** How many agents got it. */
@@ -121,7 +121,7 @@ export interface ToolView {
   readonly created_at: number;
 }
 
-export interface ToolUse {
+interface ToolUse {
   readonly inputs?: JsonObject;
   readonly outputs?: JsonValue;
   readonly duration_ms: number;

@@ -94,6 +94,7 @@ export const createAgentService = (deps: AgentServiceDeps): AgentService => {
                   name: input.name,
                   version: input.version,
                   capabilities: [...input.capabilities],
+                  actions: input.actions.map((action): JsonObject => ({ ...action })),
                   metadata: input.metadata,
                 },
                 subject: agentNodeId(id),

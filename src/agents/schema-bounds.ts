@@ -6,7 +6,7 @@ import type { JsonObject, JsonValue } from '../kernel/json.ts';
  * a value is its size times the *weight* of the schema: the number of schemas in it once each local reference is written
  * out. A schema that refers to itself has no such number.
  */
-export const SCHEMA_LIMITS = { characters: 32_768, depth: 24, weight: 2_000 } as const;
+const SCHEMA_LIMITS = { characters: 32_768, depth: 24, weight: 2_000 } as const;
 
 const DIALECT = 'https://json-schema.org/draft/2020-12/schema';
 

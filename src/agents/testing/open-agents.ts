@@ -33,7 +33,7 @@ import { loadTargets } from '../targets.ts';
 import { createToolService } from '../tools.ts';
 import { createWorldService } from '../worlds.ts';
 
-export const callerIn = (world: string): Origin => ({
+const callerIn = (world: string): Origin => ({
   source: { kind: 'user', user_id: 'alice' },
   actor: 'user:alice',
   world,
