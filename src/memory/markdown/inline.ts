@@ -123,7 +123,7 @@ const scanWikilink = (text: string, at: number, found: InlineFindings): number =
   let end = at + 2;
   // Another bracket or a line's end in it, and it is none.
   while (end < limit && !'[]\n'.includes(text.charAt(end))) end += 1;
-  if (end >= limit || text.charCodeAt(end) !== CLOSING || text.charCodeAt(end + 1) !== CLOSING) return at + 2;
+  if (end >= limit || text.charCodeAt(end) !== CLOSING || text.charCodeAt(end + 1) !== CLOSING) return at + 1;
   const inner = text.slice(at + 2, end);
   const [pointer = ''] = inner.split(/\\?\|/, 1);
   const target = noteTarget(pointer);
