@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createClient } from '../../src/client/client.ts';
 import { restOf, type Rest } from '../support/rest.ts';
@@ -192,5 +195,20 @@ describe('worlds', () => {
     expect((await narrow('DELETE', '/worlds/lab')).status).toBe(404);
     expect((await narrow('POST', '/worlds', { world: 'lab' })).status).toBe(403);
     expect((await narrow('GET', '/agents')).body.data).toEqual([]);
+  });
+});
+
+describe('the guide', () => {
+  it('has commands that do what they say', async () => {
+    const text = await readFile(new URL('../../docs/guides/agents.md', import.meta.url), 'utf8');
+    const blocks = [...text.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, block = '']) => block);
+    const commands = blocks
+      .join('')
+      .replace(/^API=.*$/m, `API=${stack.server.url}/api/v1`)
+      .replace(/^AUTH=.*$/m, `AUTH="Authorization: Bearer ${TEST_KEY}"`)
+      .replaceAll('curl -s ', 'curl -s --fail-with-body ');
+    const { stdout } = await promisify(execFile)('bash', ['-e', '-c', commands]);
+    expect(stdout).toContain('"outputs":{"words":4},"error":null');
+    expect((await rest('GET', '/agents/word-counter')).status).toBe(404);
   });
 });
