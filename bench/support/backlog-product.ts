@@ -40,12 +40,12 @@ const httpHook = (url: string) => ({
   action: { type: 'http', method: 'POST', url, body: { n: '{{ event.payload.n }}' } },
 });
 
-/** A receiver that answers 200 to everything, and counts. */
+/** A receiver that answers 200 to everything, and counts what comes to its root. */
 const startSink = async () => {
   let count = 0;
   const server = createServer((request, response) => {
     request.resume().on('end', () => {
-      count += 1;
+      if (request.url === '/') count += 1;
       response.end('{}');
     });
   });
