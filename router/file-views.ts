@@ -34,7 +34,7 @@ const fileSchema = z.object({
     .string()
     .nullable()
     .meta({ description: 'SHA-256 of its bytes, hexadecimal; null: unreadable, or over 256 MiB.' }),
-  modified_at: timeSchema.nullable().meta({ description: "The file's own time of change." }),
+  modified_at: timeSchema.nullable().meta({ description: "The file's own time when its bytes changed." }),
   memory_id: z.string().nullable().meta({ description: 'The memory that came out of it, if any.' }),
   error: z
     .object({ code: z.string().meta({ example: 'not_utf8' }), message: z.string() })

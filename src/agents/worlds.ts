@@ -19,6 +19,10 @@ import {
 } from './rows.ts';
 import { answered, intendedPayload, namedTaken } from './write.ts';
 
+/** What may be in line before a note. Events, and bytes of events. */
+const BEHIND = { events: 20_000, bytes: 64 * 1024 * 1024 };
+const READ_EVENTS = 500;
+
 /** The world that is always there. */
 const DEFAULT_WORLD = 'default';
 
@@ -30,14 +34,16 @@ const originOfWorlds = (): Origin => {
 };
 
 export interface Worlds extends WorldService {
+  /** Notes the worlds that an earlier process had no time to note. Rejects never. */
+  start(): Promise<void>;
   /** Stops noting worlds that are written to. */
   stop(): Promise<void>;
 }
 
 /**
  * Worlds, made or merely written to. A world needs no making: the first event in it is enough, and is noted here, in a row
- * that says `created: false`. The note follows its event; when the process dies in between, the next event in that world
- * brings it.
+ * that says `created: false`. The note follows its event; when the process dies in between, the next start finds that
+ * event, which is among the last ones of the log: no more than `BEHIND` can have been in line before the note.
  */
 export const createWorldService = ({
   log,
@@ -73,14 +79,36 @@ export const createWorldService = ({
     }
   };
   const noting = new Set<Promise<void>>();
+  const noteOnce = (world: string): void => {
+    if (known.has(world)) return;
+    known.add(world);
+    const noted = note(world).finally(() => noting.delete(noted));
+    noting.add(noted);
+  };
   const unfollow = log.onCommit(({ events }) => {
-    for (const { world } of events) {
-      if (known.has(world)) continue;
-      known.add(world);
-      const noted = note(world).finally(() => noting.delete(noted));
-      noting.add(noted);
+    for (const event of events) {
+      noteOnce(event.world);
+      // Whatever comes after that is in it again.
+      if (event.type === 'system.world_deleted') known.delete(String(event.payload['world']));
     }
   });
+
+  /** Of the last events, the newest first: the worlds that they are in and that were not deleted after them. */
+  const noteLastWorlds = async (): Promise<void> => {
+    const gone = new Set<string>();
+    let left = BEHIND;
+    for (let before = log.head() + 1; ;) {
+      const { data } = await log.query({ before, order: 'desc', limit: READ_EVENTS });
+      for (const event of data) {
+        if (!gone.has(event.world)) noteOnce(event.world);
+        if (event.type === 'system.world_deleted') gone.add(String(event.payload['world']));
+        left = { events: left.events - 1, bytes: left.bytes - JSON.stringify(event.payload).length };
+      }
+      const last = data.at(-1);
+      if (last === undefined || left.events <= 0 || left.bytes <= 0) return;
+      before = last.position;
+    }
+  };
 
   /** What stands in the way of removing it. */
   const contentsOf = async (world: string): Promise<readonly string[]> => {
@@ -173,7 +201,18 @@ export const createWorldService = ({
           intended: [{ type: 'system.world_deleted', payload: { world }, subject: worldSubject(world) }],
         },
       );
-      known.delete(world);
+    },
+
+    start: async () => {
+      try {
+        const [last] = (await log.query({ order: 'desc', limit: 1 })).data;
+        // One that has ended in good order has waited for its notes.
+        if (last?.type === 'system.shutdown') return;
+        await noteLastWorlds();
+        await Promise.all(noting);
+      } catch (error) {
+        logger.warn({ err: messageOf(error) }, 'the worlds of the last events could not be looked at');
+      }
     },
 
     stop: async () => {

@@ -157,7 +157,7 @@ describe('versions', () => {
       { version: '1.3.0' },
     );
     const event = catalogue.upcast(old);
-    expect(event.version).toBe('2.0.0');
+    expect(event.version).toBe('2.1.0');
     expect(event.payload).toEqual({
       id: 'm1',
       previous_hash: null,

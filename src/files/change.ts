@@ -105,7 +105,13 @@ const stepOf = (place: RootPlace, prepared: Prepared, nowMs: number): Change => 
     case 'renamed': {
       const { known, found } = action;
       const row = newRow(place, prepared, found, known, nowMs);
-      const payload = { old_path: known.path, new_path: found.path, root, ...hashOf('hash', found.hash) };
+      const payload = {
+        old_path: known.path,
+        new_path: found.path,
+        root,
+        ...hashOf('hash', found.hash),
+        ...factsOf(found),
+      };
       return {
         events: [event(root, found.path, { type: 'file.renamed', payload })],
         mutations: [...removal(known), { op: 'create', table: FILE_TABLE.name, row: asRow(row) }],
@@ -122,12 +128,13 @@ const stepOf = (place: RootPlace, prepared: Prepared, nowMs: number): Change => 
         ...factsOf(found),
       };
       return {
-        ...reread(place, prepared, action, nowMs),
+        ...reread(place, prepared, action, seenOf(found), nowMs),
         events: [event(root, found.path, { type: 'file.modified', payload })],
       };
     }
     case 'readable':
-      return reread(place, prepared, action, nowMs);
+      // The same bytes: what was told of them stays.
+      return reread(place, prepared, action, { stamp: action.found.stamp }, nowMs);
     case 'unreadable':
       // What the bytes are is not known: the last that is known of them stays.
       return {
@@ -135,7 +142,8 @@ const stepOf = (place: RootPlace, prepared: Prepared, nowMs: number): Change => 
         mutations: [patch(action.known, { stamp: action.found.stamp, error: prepared.failure }, nowMs)],
       };
     case 'restamped':
-      return { events: [], mutations: [patch(action.known, seenOf(action.found), nowMs)] };
+      // Somebody touched it. No event tells that, so nothing that is told changes: its time is that of its bytes.
+      return { events: [], mutations: [patch(action.known, { stamp: action.found.stamp }, nowMs)] };
     case 'deleted': {
       const { known } = action;
       const payload = { path: known.path, root, ...hashOf('previous_hash', known.hash) };
@@ -153,12 +161,13 @@ const reread = (
   place: RootPlace,
   prepared: Prepared,
   { known, found }: { readonly known: FileRow; readonly found: FoundFile },
+  seen: Partial<FileRow>,
   nowMs: number,
 ): Change => {
   const document = documentOf(place, prepared, found, known);
   return {
     events: [],
-    mutations: [patch(known, { ...seenOf(found), ...document }, nowMs)],
+    mutations: [patch(known, { ...seen, ...document }, nowMs)],
     graph: nodeRemoval(known, document.node),
   };
 };
@@ -248,7 +257,9 @@ const processedEvent = (place: RootPlace, prepared: Prepared, nowMs: number): re
   const { action, document, failure, startedMs } = prepared;
   if (!('found' in action) || action.kind === 'restamped') return [];
   const { path } = action.found;
-  if (failure === null && !isDocument(path)) return [];
+  // Of a file that is no document there is something to tell when it failed, and when it does no longer.
+  const failed = failure !== null || ('known' in action && action.known.error !== null);
+  if (!failed && !isDocument(path)) return [];
   const made = document.op === 'create' || document.op === 'update' ? { memory_ids: [document.id] } : {};
   const payload = {
     path,

@@ -17,6 +17,7 @@ export interface FileRow {
   /** Within the root, with `/`. */
   readonly path: string;
   readonly size: number;
+  /** Of the bytes: a file that is merely touched keeps it. */
   readonly mtime_ms: number;
   /** SHA-256 of the bytes, hex; null: unreadable, or too large to be hashed. */
   readonly hash: string | null;

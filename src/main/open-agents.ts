@@ -65,7 +65,11 @@ export const openAgents = (
   const { log, writer, egress, sandbox, runs, logger } = deps;
   const shared = { log, writer, clock };
   const worlds = createWorldService({ ...shared, holds: holdsOf(log), logger });
-  closers.add(() => worlds.stop());
+  const looked = worlds.start();
+  closers.add(async () => {
+    await looked;
+    await worlds.stop();
+  });
   return {
     agents: createAgentService({ ...shared, egress, sandbox }),
     actions: createActionService({ log, writer, runs, watch: createRunWatch(log) }),

@@ -72,7 +72,7 @@ export const createConsolidate = (deps: MemoryDeps): MemoryService['consolidate'
 
     const answer = await write({ world, intended, idempotency }, async (plan, passed) => {
       const { summary } = payloadOf(passed, 'memory.consolidated');
-      const final = draftOfCreated(payloadOf(passed, 'memory.created', 1), draft.name);
+      const final = draftOfCreated(payloadOf(passed, 'memory.created', 1));
       const sources = (await sourcesOf(plan, ids)).toSorted(byAge);
       assertUnchanged(sources, seen);
       for (const { card, row } of sources) {
@@ -80,15 +80,16 @@ export const createConsolidate = (deps: MemoryDeps): MemoryService['consolidate'
         await plan.setMemory({ ...kept, former_content: content });
         await plan.setCard({ ...card, state: 'consolidated', into: id });
       }
-      plan.emit(createdOf(id, final), consolidatedOf(id, ids, summary));
+      const addedTags = [...new Set(sources.flatMap(({ card }) => tagsOf(card)))].filter(
+        (tag) => !final.found.tags.includes(tag),
+      );
+      plan.emit(createdOf(id, final, addedTags), consolidatedOf(id, ids, summary));
       await addMemory(plan, final, {
         id,
         actor,
         now: clock.now(),
         inherited: [...new Set(sources.flatMap(({ card }) => namesOf(card)))],
-        addedTags: [...new Set(sources.flatMap(({ card }) => tagsOf(card)))].filter(
-          (tag) => !final.found.tags.includes(tag),
-        ),
+        addedTags,
         addedLinks: outgoing(sources, ids),
         sources: ids,
         ...(await writingAgent(deps, world)),

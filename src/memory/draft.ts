@@ -75,13 +75,21 @@ const firstLine = (content: string): string | undefined => {
   return undefined;
 };
 
+/** What people call it. A first line stands in for a title; nobody can link to it. */
+export const titleOf = ({ found, name, content }: ReadDraft): string =>
+  found.title ?? name ?? firstLine(content) ?? 'Untitled';
+
 /** What a card says that follows from the text. */
-const cardOf = ({ found, name, content }: ReadDraft) => ({
-  // A first line stands in for a title; nobody can link to it.
-  title: found.title ?? name ?? firstLine(content) ?? 'Untitled',
-  title_is_name: found.title !== undefined,
-  name,
-  aliases: found.aliases,
+const cardOf = (draft: ReadDraft) => ({ ...namesIn(draft), ...pointersIn(draft) });
+
+const namesIn = (draft: ReadDraft) => ({
+  title: titleOf(draft),
+  title_is_name: draft.found.title !== undefined,
+  name: draft.name,
+  aliases: draft.found.aliases,
+});
+
+const pointersIn = ({ found }: ReadDraft) => ({
   text_tags: found.tags,
   links: found.links.flatMap(textLink),
   entities: [...new Map(found.entities.map((label) => [entitySlug(label), label]))].map(([slug, label]) => ({

@@ -43,13 +43,13 @@ export const createImportBatch = (deps: MemoryDeps): MemoryService['importBatch'
           items.map(({ id }) => id),
         )) as readonly CardRow[];
         const known = new Map(stored.map((card) => [card.id, card]));
-        for (const [i, { draft }] of items.entries()) {
+        for (const i of items.keys()) {
           const payload = payloadOf(passed, 'memory.created', i);
           const { id } = payload;
           const there = known.get(id);
           if (there !== undefined && there.world !== world) throw taken(id);
           if ((there !== undefined && there.state !== 'removing') || imported.has(id)) continue;
-          const final = draftOfCreated(payload, draft.name);
+          const final = draftOfCreated(payload);
           plan.emit(createdOf(id, final));
           await addMemory(plan, final, { id, now: clock.now(), actor, ...(await writingAgent(deps, world)) });
           imported.add(id);

@@ -286,6 +286,7 @@ describe('updating a memory', () => {
         { op: 'remove', path: '/metadata/a' },
         { op: 'add', path: '/metadata/c~1d', value: null },
       ],
+      title: 'b #two',
       tags: ['#two'],
     });
     expect(after).toMatchObject({

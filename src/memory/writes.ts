@@ -3,7 +3,7 @@ import type { JsonObject } from '../kernel/json.ts';
 import type { Proposal } from '../state/change.ts';
 import type { PayloadOf } from '../events/catalogue.ts';
 import { assertNoFile, changeable, type MemoryDeps } from './dependencies.ts';
-import { addMemory, readDraft, rewriteMemory, type Draft, type ReadDraft } from './draft.ts';
+import { addMemory, readDraft, rewriteMemory, titleOf, type Draft, type ReadDraft } from './draft.ts';
 import type { MemoryDetail, MemoryInput, MemoryService, MemoryUpdate } from './memory.ts';
 import { applyPatch, patchBetween } from './patch.ts';
 import { contentOf } from './reader.ts';
@@ -18,13 +18,19 @@ const inputDraft = ({ content, name = null, metadata = {} }: MemoryInput): Draft
   metadata,
 });
 
-/** A `memory.created` as it is told of a draft. */
-export const createdOf = (id: string, draft: ReadDraft): Extract<Proposal, { type: 'memory.created' }> => ({
+/** A `memory.created` as it is told of a draft. @param addedTags those that it gets beside its text */
+export const createdOf = (
+  id: string,
+  draft: ReadDraft,
+  addedTags: readonly string[] = [],
+): Extract<Proposal, { type: 'memory.created' }> => ({
   type: 'memory.created',
   payload: {
     id,
     content: draft.content,
-    tags: [...draft.found.tags],
+    title: titleOf(draft),
+    ...(draft.name === null ? {} : { name: draft.name }),
+    tags: [...draft.found.tags, ...addedTags],
     links: draft.found.links.map(({ written }) => written),
     hash: draft.hash,
     metadata: draft.metadata,
@@ -32,9 +38,11 @@ export const createdOf = (id: string, draft: ReadDraft): Extract<Proposal, { typ
   subject: id,
 });
 
-/** What a gate made of the draft: content and metadata are its to change; tags and links follow from them. */
-export const draftOfCreated = (payload: PayloadOf<'memory.created'>, name: string | null): ReadDraft =>
-  readDraft({ content: payload.content, metadata: payload.metadata ?? {}, name });
+/** What a gate made of the draft: content, name and metadata are its to change; tags and links follow from them. */
+export const draftOfCreated = (payload: PayloadOf<'memory.created'>): ReadDraft => {
+  const { content, name, metadata = {} } = payload;
+  return readDraft({ content, metadata, name: name ?? null });
+};
 
 /** The agent that writes, if one does and it is registered in that world. */
 export const writingAgent = async (
@@ -69,7 +77,7 @@ export const createWrites = (deps: MemoryDeps): Pick<MemoryService, 'create' | '
       const answer = await write({ world, intended, idempotency }, async (plan, passed) => {
         const payload = payloadOf(passed, 'memory.created');
         const { id } = payload;
-        const final = draftOfCreated(payload, draft.name);
+        const final = draftOfCreated(payload);
         plan.emit(createdOf(id, final));
         await addMemory(plan, final, { id, now: clock.now(), actor, ...(await writingAgent(deps, world)) });
         return { id };
@@ -90,6 +98,7 @@ export const createWrites = (deps: MemoryDeps): Pick<MemoryService, 'create' | '
             previous_hash: seen.hash,
             new_hash: draft.hash,
             patch: patchBetween(seen, draft),
+            title: titleOf(draft),
             tags: [...draft.found.tags],
           },
           subject: id,
@@ -170,7 +179,14 @@ export const updateMemory = async (
   const { id } = card;
   plan.emit({
     type: 'memory.updated',
-    payload: { id, previous_hash: before.hash, new_hash: draft.hash, patch, tags: [...has] },
+    payload: {
+      id,
+      previous_hash: before.hash,
+      new_hash: draft.hash,
+      patch,
+      title: after.title,
+      tags: [...has],
+    },
     subject: id,
   });
   plan.emit(...tagEvents(id, had, has));

@@ -7,13 +7,17 @@ const room = id('The room.');
 
 const registered = defineEventType({
   type: 'agent.registered',
-  version: '1.1.0',
+  version: '1.2.0',
   description: 'An agent is known from now on.',
   schema: z.strictObject({
     agent_id,
     name: text('Its name for people.'),
     version: text('Its own version.').optional(),
-    capabilities: z.array(z.string()).optional().describe('The actions that it offers.'),
+    capabilities: z.array(z.string()).optional().describe('What it says it can do.'),
+    actions: z
+      .array(jsonObject('An action.'))
+      .optional()
+      .describe('What it can be asked to do: name, handler, schemas. Secrets are named in them, not told.'),
     metadata: jsonObject('What it says of itself.').optional(),
   }),
   example: { agent_id: 'web-search', name: 'Web search', capabilities: ['search', 'fetch'] },

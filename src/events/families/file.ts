@@ -47,13 +47,14 @@ const deleted = defineEventType({
 
 const renamed = defineEventType({
   type: 'file.renamed',
-  version: '1.0.0',
+  version: '1.1.0',
   description: 'A file has another name or place; its content is the same.',
   schema: z.strictObject({
     old_path: text('Where it was.').min(1),
     new_path: text('Where it is.').min(1),
     root,
     hash: hash('Of its bytes.').optional(),
+    ...facts,
   }),
   example: { old_path: 'inbox/attention.md', new_path: 'notes/attention.md' },
 });

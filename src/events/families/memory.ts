@@ -5,14 +5,17 @@ import { count, hash, id, json, jsonObject, text } from './fields.ts';
 
 const memoryId = id('The memory.');
 const tags = z.array(z.string()).describe('Its tags, with the `#`.');
+const title = text('Its title; the label of its node in the graph.').optional();
 
 const created = defineEventType({
   type: 'memory.created',
-  version: '1.0.0',
+  version: '1.1.0',
   description: 'A memory was written for the first time.',
   schema: z.strictObject({
     id: memoryId,
     content: text('The Markdown of the memory.'),
+    title,
+    name: text('The name that it was given, such as that of its file.').optional(),
     tags: tags.optional(),
     links: z.array(z.string()).optional().describe('The wiki links in it, as written.'),
     hash: hash('Of the content.').optional(),
@@ -49,7 +52,7 @@ const updatedFromOne = (payload: JsonObject): JsonObject => {
 
 const updated = defineEventType({
   type: 'memory.updated',
-  version: '2.0.0',
+  version: '2.1.0',
   description:
     'A memory changed. Since 2.0.0 it tells both hashes and a patch; 1.x told `hash` and `content`.',
   schema: z.strictObject({
@@ -58,7 +61,12 @@ const updated = defineEventType({
       .nullable()
       .describe('Null where version 1 did not tell it.'),
     new_hash: hash('Of the content after.'),
-    patch: z.array(patchOperation).describe('From the memory before to the memory after, as RFC 6902 says.'),
+    patch: z
+      .array(patchOperation)
+      .describe(
+        'From the memory before to the memory after, as RFC 6902 says. The document has `name` (null without one), `content` and `metadata`.',
+      ),
+    title,
     tags: tags.optional(),
   }),
   example: {
@@ -95,9 +103,12 @@ const linkExample = {
 
 const linked = defineEventType({
   type: 'memory.linked',
-  version: '1.0.0',
-  description: 'A memory got a link to another.',
-  schema: z.strictObject(link),
+  version: '1.1.0',
+  description: 'A memory got a link to another, or its link has another strength.',
+  schema: z.strictObject({
+    ...link,
+    strength: z.number().optional().describe('How strong it is, above 0 and at most 1, if somebody said.'),
+  }),
   example: linkExample,
 });
 

@@ -89,8 +89,13 @@ const endOf = (card: CardRow, { to }: Edge): GraphNode | undefined => {
 /** Links between memories are told as such; what else an edge means is told by the graph, and by the tags. */
 const isLink = ({ kind, to }: Edge): boolean => to.startsWith('msg_') && kind !== 'consolidated_from';
 
-const told = (type: 'memory.linked' | 'memory.unlinked', id: string, { to, kind }: Edge): Proposal => ({
-  type,
+const linked = (id: string, { to, kind, weight }: Edge): Proposal => ({
+  type: 'memory.linked',
+  payload: { id, target: to, kind, ...(weight === null ? {} : { strength: weight }) },
+  subject: id,
+});
+const unlinked = (id: string, { to, kind }: Edge): Proposal => ({
+  type: 'memory.unlinked',
   payload: { id, target: to, kind },
   subject: id,
 });
@@ -134,8 +139,8 @@ export const stepEdges = (card: CardRow, wanted: ReadonlyMap<string, Edge>, room
       }),
     ],
     events: [
-      ...go.filter(isLink).map((edge) => told('memory.unlinked', id, edge)),
-      ...come.filter(isLink).map((edge) => told('memory.linked', id, edge)),
+      ...go.filter(isLink).map((edge) => unlinked(id, edge)),
+      ...come.filter(isLink).map((edge) => linked(id, edge)),
     ],
     done: go.length === gone.length && come.length === fresh.length,
   };
