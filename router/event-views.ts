@@ -48,9 +48,10 @@ const anyObject = z.record(z.string(), z.unknown());
 export const eventTypeSchema = z
   .object({
     type: z.string().meta({ example: 'memory.created' }),
-    version: z.string().meta({ example: '1.0.0' }),
+    version: z.string().meta({ description: 'The newest one, or the one asked for.', example: '1.0.0' }),
+    versions: z.array(z.string()).readonly().meta({ description: 'All that are known, oldest first.' }),
     description: z.string(),
     schema: anyObject.meta({ description: 'The JSON Schema of the payload.' }),
-    example: anyObject.meta({ description: 'A payload that fits.' }),
+    example: anyObject.nullable().meta({ description: 'A payload that fits; null: none was given.' }),
   })
   .meta({ id: 'EventType' });

@@ -4,6 +4,7 @@ import type { FileService } from '../src/files/service.ts';
 import type { GraphService } from '../src/graph/graph.ts';
 import type { KeyService } from '../src/access/keys.ts';
 import type { MemoryService } from '../src/memory/memory.ts';
+import type { CustomTypeService } from '../src/log/custom-types.ts';
 import type { EventService } from '../src/log/event-service.ts';
 import type { Explanations } from '../src/dispatch/explain.ts';
 import type { Run } from '../src/dispatch/run.ts';
@@ -14,11 +15,13 @@ import type { WebhookService } from '../src/webhooks/webhook.ts';
 export interface EventTypeEntry {
   readonly type: string;
   readonly version: string;
+  /** Oldest first; the last one is `version`. */
+  readonly versions: readonly string[];
   readonly description: string;
   /** The JSON Schema of the payload. */
   readonly schema: Readonly<Record<string, unknown>>;
-  /** A payload that fits. */
-  readonly example: Readonly<Record<string, unknown>>;
+  /** A payload that fits; null: none is known, of a registered type. */
+  readonly example: Readonly<Record<string, unknown>> | null;
 }
 
 /** Everything the procedures call. */
@@ -31,8 +34,9 @@ export interface Services extends AgentServices {
   readonly webhooks: WebhookService;
   readonly runs: RunService;
   readonly explanations: Explanations;
+  readonly customTypes: CustomTypeService;
   readonly keys: KeyService;
-  /** The catalogue in the order of its page; constant while the process runs. */
+  /** The catalogue in the order of its page, then what is registered, by name. */
   readonly eventTypes: () => readonly EventTypeEntry[];
   /** Where the Temporal UI shows a run's workflow; undefined where there is none to show. */
   readonly workflowUrl: (run: Pick<Run, 'workflow_id' | 'temporal_run_id'>) => string | undefined;

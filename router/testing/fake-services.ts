@@ -1,5 +1,6 @@
 import type { KeyView } from '../../src/access/keys.ts';
 import type { CrucibleEvent } from '../../src/events/envelope.ts';
+import type { CustomVersion } from '../../src/events/custom-types.ts';
 import type { FileRow } from '../../src/files/row.ts';
 import type { Run } from '../../src/dispatch/run.ts';
 import type { RunDetail } from '../../src/dispatch/run-service.ts';
@@ -148,6 +149,16 @@ const sampleKey: KeyView = {
   last_used_at: null,
 };
 
+const sampleType: CustomVersion = {
+  id: 'custom.note.imported@1.0.0',
+  type: 'custom.note.imported',
+  version: '1.0.0',
+  description: '',
+  schema: { type: 'object' },
+  example: null,
+  created_at: 0,
+};
+
 const sampleFile: FileRow = {
   id: 'default/file:9f86d081884c7d65',
   world: 'default',
@@ -207,7 +218,14 @@ export const fakeServices = (
     version: '1.2.3',
     workflowUrl: ({ workflow_id: id }) => (id === null ? undefined : `http://ui.test/${id}`),
     eventTypes: () => [
-      { type: 'memory.created', version: '1.0.0', description: 'x', schema: { type: 'object' }, example: {} },
+      {
+        type: 'memory.created',
+        version: '1.0.0',
+        versions: ['1.0.0'],
+        description: 'x',
+        schema: { type: 'object' },
+        example: {},
+      },
     ],
     events: {
       async publish(inputs, options) {
@@ -400,6 +418,15 @@ export const fakeServices = (
       async replay(id) {
         record('runs.replay', id);
         return { ...sampleRun, state: 'pending', generation: 1 };
+      },
+    },
+    customTypes: {
+      versions: (type) => (type === sampleType.type ? [sampleType] : []),
+      newest: () => [sampleType],
+      judge: () => undefined,
+      async register(input) {
+        record('customTypes.register', input);
+        return sampleType;
       },
     },
     explanations: {

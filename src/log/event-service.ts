@@ -1,4 +1,5 @@
 import { catalogue as standard, type Catalogue } from '../events/catalogue.ts';
+import type { CustomTypes } from '../events/custom-types.ts';
 import type { CrucibleEvent, NewEvent } from '../events/envelope.ts';
 import type { EventFilter } from '../events/filter.ts';
 import { parsePattern } from '../events/filters/event-pattern.ts';
@@ -55,6 +56,8 @@ export interface EventServiceDeps {
   readonly log: Pick<Log, 'append' | 'get' | 'query' | 'trace'>;
   readonly newId: NewId;
   readonly catalogue?: Catalogue;
+  /** What is registered for custom types; without it, nothing is. */
+  readonly custom?: Pick<CustomTypes, 'judge'>;
   /** Who makes the request; `currentOrigin` but in tests. */
   readonly originOf?: () => Origin | undefined;
 }
@@ -64,6 +67,7 @@ export const createEventService = ({
   log,
   newId,
   catalogue = standard,
+  custom,
   originOf = currentOrigin,
 }: EventServiceDeps): EventService => {
   const visible = async (id: string, worlds: readonly string[] | undefined): Promise<CrucibleEvent> => {
@@ -76,7 +80,7 @@ export const createEventService = ({
     const origin = originOf();
     if (origin === undefined)
       throw new CrucibleError('internal', 'events were published outside of any request');
-    const events = eventsOf(inputs, origin, { catalogue, newId });
+    const events = eventsOf(inputs, origin, { catalogue, custom, newId });
     const chosen = events.filter((_, index) => inputs[index]?.id !== undefined);
     const check = (event: NewEvent, stored: CrucibleEvent): void => {
       if (!(firstStands && isOfOneCause(event, stored))) checkSame(event, stored);

@@ -1,5 +1,6 @@
 /** Turns what a client publishes into events for the log, or says everything that is wrong with it. */
 import { CUSTOM_VERSION, type Catalogue } from '../events/catalogue.ts';
+import type { CustomTypes } from '../events/custom-types.ts';
 import type { NewEvent } from '../events/envelope.ts';
 import { majorOf } from '../events/event-type.ts';
 import { fitsInBytes, inexactIn, isStorableText, MAX_PAYLOAD_BYTES } from '../events/exact-json.ts';
@@ -47,7 +48,16 @@ interface Faults {
 export const eventsOf = (
   inputs: readonly PublishInput[],
   origin: Origin,
-  { catalogue, newId }: { readonly catalogue: Catalogue; readonly newId: NewId },
+  {
+    catalogue,
+    custom,
+    newId,
+  }: {
+    readonly catalogue: Catalogue;
+    /** What is registered for custom types; without it, nothing is. */
+    readonly custom?: Pick<CustomTypes, 'judge'> | undefined;
+    readonly newId: NewId;
+  },
 ): readonly NewEvent[] => {
   if (inputs.length === 0 || inputs.length > MAX_EVENTS) {
     const message = `must be 1 to ${MAX_EVENTS} events, not ${inputs.length}`;
@@ -59,11 +69,11 @@ export const eventsOf = (
     const path = `events.${index}`;
     const type = typeOf(input, path, catalogue, faults);
     checkFields(input, path, ids, faults);
-    checkPayload(input, type, path, catalogue, faults);
+    const version = checkPayload(input, type, path, { catalogue, custom }, faults);
     return {
       id: input.id ?? newId('evt'),
       type,
-      version: input.version ?? CUSTOM_VERSION,
+      version,
       source: origin.source,
       actor: origin.actor,
       subject: input.subject ?? null,
@@ -144,33 +154,48 @@ const checkFields = (input: PublishInput, path: string, ids: Set<string>, faults
   ids.add(input.id);
 };
 
+/** @returns the version of the type that the payload is of */
 const checkPayload = (
   input: PublishInput,
   type: string,
   path: string,
-  catalogue: Catalogue,
+  {
+    catalogue,
+    custom,
+  }: { readonly catalogue: Catalogue; readonly custom: Pick<CustomTypes, 'judge'> | undefined },
   faults: Faults,
-): void => {
+): string => {
   const where = `${path}.payload`;
   const { payload } = input;
+  const given = input.version ?? CUSTOM_VERSION;
   if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) {
     report(faults, 'invalid', { path: where, message: 'must be a JSON object' });
-    return;
+    return given;
   }
   const inexact = inexactIn(payload, where);
   for (const issue of inexact) report(faults, 'invalid', issue);
   // What is nested too deeply is not worth measuring, and measuring it could exhaust the stack.
-  if (inexact.length > 0) return;
-  if (!fitsInBytes(payload, MAX_PAYLOAD_BYTES))
+  if (inexact.length > 0) return given;
+  if (!fitsInBytes(payload, MAX_PAYLOAD_BYTES)) {
     report(faults, 'payload_too_large', {
       path: where,
       message: `may be ${MAX_PAYLOAD_BYTES} bytes of JSON`,
       hint: 'store the content elsewhere and publish where it is',
     });
-  if (!isCustomType(type)) return;
-  for (const issue of catalogue.validate(type, payload))
+    return given;
+  }
+  if (!isCustomType(type)) return given;
+  const judged = custom?.judge(type, input.version, payload);
+  if (judged?.unknown === true)
+    report(faults, 'schema_mismatch', {
+      path: `${path}.version`,
+      message: `${type} has no version ${judged.version}`,
+      hint: 'leave it out for the newest one; GET /api/v1/event-types lists the versions',
+    });
+  for (const issue of judged?.issues ?? catalogue.validate(type, payload))
     report(faults, 'schema_mismatch', {
       ...issue,
       path: issue.path === '' ? where : `${where}.${issue.path}`,
     });
+  return judged?.version ?? given;
 };

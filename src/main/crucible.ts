@@ -101,7 +101,7 @@ const open = async (deps: CrucibleDeps, closers: Closers): Promise<Crucible> => 
     router: createRouter({
       ...services,
       keys,
-      eventTypes: () => eventTypes(catalogue),
+      eventTypes: () => eventTypes(catalogue, services.customTypes),
       workflowUrl: workflowUrls(config.temporal),
       version,
     }),

@@ -15,6 +15,7 @@ import { GRAPH_TABLES } from '../graph/tables.ts';
 import { systemClock as clock } from '../kernel/clock.ts';
 import { newId } from '../kernel/ids.ts';
 import { createLog } from '../log/create-log.ts';
+import { CUSTOM_TYPE_TABLE } from '../log/custom-types.ts';
 import type { Log } from '../log/log.ts';
 import { SEMANTIC_TABLES } from '../memory/semantic-rows.ts';
 import { MEMORY_TABLES } from '../memory/tables.ts';
@@ -34,6 +35,7 @@ const TABLES = [
   HOOK_TABLE,
   WEBHOOK_TABLE,
   KEY_TABLE,
+  CUSTOM_TYPE_TABLE,
   ...AGENT_TABLES,
   ...GRAPH_TABLES,
   ...MEMORY_TABLES,

@@ -14,6 +14,9 @@ import type { Egress } from '../egress/egress.ts';
 import { catalogue } from '../events/catalogue.ts';
 import { systemClock as clock } from '../kernel/clock.ts';
 import { newId } from '../kernel/ids.ts';
+import { compileSchema } from '../agents/json-schema.ts';
+import { createCustomTypes } from '../events/custom-types.ts';
+import { createCustomTypeService, loadCustomTypes, type CustomTypeService } from '../log/custom-types.ts';
 import { createEventService, type EventService } from '../log/event-service.ts';
 import type { Log } from '../log/log.ts';
 import type { MemoryService } from '../memory/memory.ts';
@@ -43,6 +46,7 @@ export interface OpenServices extends AgentServices {
   readonly webhooks: WebhookService;
   readonly runs: RunService;
   readonly explanations: Explanations;
+  readonly customTypes: CustomTypeService;
   /** The guarded way out, for whatever else must fetch. */
   readonly egress: Egress;
   /** What runs do, and by which policy. */
@@ -68,7 +72,9 @@ export const openServices = async (
   closers.add(() => sandbox.close());
 
   const writer = openState(log);
-  const events = createEventService({ log, catalogue, newId });
+  const custom = createCustomTypes(compileSchema);
+  await loadCustomTypes(log.records, custom, logger('events'));
+  const events = createEventService({ log, catalogue, custom, newId });
   const policies = createPolicies(log.records, {
     hook: createHookExecutor({
       egress,
@@ -115,5 +121,6 @@ export const openServices = async (
     webhooks: createWebhookService({ log, egress, box, newId, clock }),
     runs,
     explanations: createExplanations({ targets, runs }),
+    customTypes: createCustomTypeService({ log, types: custom, compile: compileSchema, clock, newId }),
   };
 };

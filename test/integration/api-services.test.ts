@@ -3,13 +3,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { createHookService } from '../../hooks/registry/service.ts';
 import { HOOK_TABLE } from '../../hooks/registry/row.ts';
 import { createRouter } from '../../router/router.ts';
 import { AGENT_TABLES } from '../../src/agents/rows.ts';
+import { compileSchema } from '../../src/agents/json-schema.ts';
 import { generateKey } from '../../src/access/key-format.ts';
 import { KEY_TABLE } from '../../src/access/key-row.ts';
 import { apiErrorOf, callHeaders, createClient } from '../../src/client/client.ts';
+import { defineEvent } from '../../src/client/define-event.ts';
 import { createPolicies } from '../../src/dispatch/policies.ts';
 import { createTargetReactor } from '../../src/dispatch/reactor.ts';
 import { ATTEMPT_TABLE, DEFINITION_TABLE, RUN_TABLE } from '../../src/dispatch/run.ts';
@@ -17,6 +20,7 @@ import { createExplanations } from '../../src/dispatch/explain.ts';
 import { createRunService } from '../../src/dispatch/runs.ts';
 import { createEgress } from '../../src/egress/create.ts';
 import { catalogue } from '../../src/events/catalogue.ts';
+import { createCustomTypes } from '../../src/events/custom-types.ts';
 import { FILES_TABLES } from '../../src/files/row.ts';
 import { GRAPH_TABLES } from '../../src/graph/tables.ts';
 import { createHttpServer } from '../../src/http/server.ts';
@@ -24,9 +28,11 @@ import { systemClock as clock } from '../../src/kernel/clock.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { silentLogger as logger } from '../../src/kernel/logger.ts';
 import { createLog } from '../../src/log/create-log.ts';
+import { createCustomTypeService, CUSTOM_TYPE_TABLE, loadCustomTypes } from '../../src/log/custom-types.ts';
 import { createEventService } from '../../src/log/event-service.ts';
 import { MEMORY_TABLES } from '../../src/memory/tables.ts';
 import { createSandbox } from '../../src/sandbox/create.ts';
+import { eventTypes } from '../../src/main/event-types.ts';
 import { createClosers } from '../../src/main/closers.ts';
 import { openAccess } from '../../src/main/open-access.ts';
 import { agentExecutor, openAgents } from '../../src/main/open-agents.ts';
@@ -59,6 +65,7 @@ const start = async (dir: string) => {
       HOOK_TABLE,
       WEBHOOK_TABLE,
       KEY_TABLE,
+      CUSTOM_TYPE_TABLE,
       ...GRAPH_TABLES,
       ...AGENT_TABLES,
       ...MEMORY_TABLES,
@@ -79,6 +86,8 @@ const start = async (dir: string) => {
   const box = createSecretBox(randomBytes(32));
   const closers = createClosers(logger);
   const { access, keys } = await openAccess({ adminKey, jwt: undefined, log, egress, logger }, closers);
+  const custom = createCustomTypes(compileSchema);
+  await loadCustomTypes(log.records, custom, logger);
   const writer = openState(log);
   const runs = createRunService({
     log,
@@ -99,7 +108,7 @@ const start = async (dir: string) => {
     memory,
     ...openAgents({ log, writer, egress, sandbox, runs, logger }, closers),
     keys,
-    events: createEventService({ log, catalogue, newId }),
+    events: createEventService({ log, catalogue, custom, newId }),
     files: openFiles(
       { config: { dataDir: join(dir, 'data'), filesWatch: [], filesIgnore: [] }, logger },
       {
@@ -130,14 +139,8 @@ const start = async (dir: string) => {
     webhooks: createWebhookService({ log, egress, box, newId, clock }),
     runs,
     explanations: createExplanations({ targets: reactor.targets, runs }),
-    eventTypes: () =>
-      catalogue.list().map(({ type, version, description, example }) => ({
-        type,
-        version,
-        description,
-        schema: catalogue.jsonSchema(type) ?? {},
-        example,
-      })),
+    eventTypes: () => eventTypes(catalogue, custom),
+    customTypes: createCustomTypeService({ log, types: custom, compile: compileSchema, clock, newId }),
     workflowUrl: () => undefined,
     version: '1.2.3',
   };
@@ -524,6 +527,135 @@ describe('hooks', () => {
       valid: true,
       errors: [],
     });
+  });
+});
+
+describe('types of their own', () => {
+  const schema = {
+    type: 'object',
+    properties: {
+      title: { type: 'string', pattern: '^(a+)+$' },
+      tags: { type: 'array', items: { type: 'string' } },
+    },
+    required: ['title'],
+    additionalProperties: false,
+  };
+  const put = (version: string, over: object = {}, type = 'custom.laid.down') =>
+    rest('PUT', `/event-types/${type}`, { version, schema: { ...schema, ...over } });
+  const publish = (payload: object, version?: string) =>
+    rest('POST', '/events', { type: 'custom.laid.down', payload, ...(version !== undefined && { version }) });
+
+  test('are enforced from the answer on, version by version', async () => {
+    expect((await publish({ anything: 1 })).status).toBe(201);
+    expect(await put('1.0.0', {}, 'Custom.Laid.Down')).toMatchObject({
+      status: 200,
+      body: { type: 'custom.laid.down', version: '1.0.0', versions: ['1.0.0'], schema, example: null },
+    });
+    const wrong = await publish({ title: 5, tags: ['x', 1], more: true });
+    expect(wrong).toMatchObject({ status: 422, body: { code: 'schema_mismatch' } });
+    expect(wrong.body.errors.map(({ path }: { path: string }) => path).sort()).toEqual([
+      'payload.more',
+      'payload.tags.1',
+      'payload.title',
+    ]);
+    // Linear in the text, whatever the pattern.
+    expect((await publish({ title: `${'a'.repeat(50_000)}b` })).status).toBe(422);
+    const [{ id }] = (await publish({ title: 'a' })).body.data;
+    expect((await rest('GET', `/events/${id}`)).body.version).toBe('1.0.0');
+
+    const wider = { properties: { ...schema.properties, more: { type: 'boolean' } } };
+    expect((await put('1.1.0', wider)).body.versions).toEqual(['1.0.0', '1.1.0']);
+    const [newest] = (await publish({ title: 'a', more: true })).body.data;
+    expect((await rest('GET', `/events/${newest.id}`)).body.version).toBe('1.1.0');
+    expect((await publish({ title: 'a', more: true }, '1.0.0')).status).toBe(422);
+    expect((await publish({ title: 'a' }, '1.0.0')).status).toBe(201);
+    expect((await publish({ title: 'a' }, '3.0.0')).body.errors).toMatchObject([{ path: 'version' }]);
+
+    const broken = await put('1.2.0', { required: ['title', 'tags'] });
+    expect(broken).toMatchObject({ status: 409, body: { code: 'conflict' } });
+    expect(broken.body.errors.map(({ path }: { path: string }) => path)).toEqual(
+      expect.arrayContaining(['schema.required', 'schema.properties.more']),
+    );
+    expect((await put('1.0.0')).status).toBe(200);
+    expect((await put('1.0.0', wider)).status).toBe(409);
+    expect((await put('1.0.5', wider)).status).toBe(409);
+    expect((await put('2.0.0', { required: [] })).status).toBe(200);
+    expect((await publish({})).status).toBe(201);
+
+    expect((await rest('GET', '/event-types/custom.laid.down')).body).toMatchObject({ version: '2.0.0' });
+    expect((await rest('GET', '/event-types/custom.laid.down?version=1.0.0')).body).toMatchObject({ schema });
+    expect((await rest('GET', '/event-types/custom.laid.down?version=9.0.0')).status).toBe(404);
+    expect((await rest('GET', '/event-types/custom.unheard')).status).toBe(404);
+    expect((await rest('GET', '/event-types/memory.created')).body).toMatchObject({ type: 'memory.created' });
+    const names: string[] = [];
+    for (let cursor: string | null = ''; cursor !== null;) {
+      const { body } = await rest('GET', `/event-types?limit=9${cursor === '' ? '' : `&cursor=${cursor}`}`);
+      names.push(...body.data.map(({ type }: { type: string }) => type));
+      cursor = body.next_cursor;
+    }
+    expect(names).toEqual([...new Set(names)]);
+    expect(names).toEqual(expect.arrayContaining(['memory.created', 'custom.laid.down']));
+  });
+
+  test.each<[string, string, object, number, string, string?]>([
+    ['a type of ours', 'memory.created', {}, 403, 'reserved_type'],
+    ['no type', 'nonsense', {}, 422, 'unknown_event_type'],
+    ['a version that is none', 'custom.bad', { version: '1.0' }, 422, 'invalid', 'version'],
+    [
+      'a schema of something else',
+      'custom.bad',
+      { schema: { type: 'string' } },
+      422,
+      'invalid',
+      'schema.type',
+    ],
+    [
+      'a keyword that is none',
+      'custom.bad',
+      { schema: { type: 'object', propertys: {} } },
+      422,
+      'invalid',
+      'schema',
+    ],
+    [
+      'a reference elsewhere',
+      'custom.bad',
+      { schema: { type: 'object', $ref: 'http://x.test/' } },
+      422,
+      'invalid',
+      'schema.$ref',
+    ],
+    ['an example that does not fit', 'custom.bad', { example: {} }, 422, 'invalid', 'example'],
+  ])('%s is refused', async (_name, type, over, status, code, path) => {
+    const answer = await rest('PUT', `/event-types/${type}`, { version: '1.0.0', schema, ...over });
+    expect(answer).toMatchObject({ status, body: { code } });
+    const paths = (answer.body.errors ?? []).map((issue: { path: string }) => issue.path);
+    expect(path === undefined || paths.includes(path)).toBe(true);
+  });
+
+  test('at once, one of two contradicting registrations holds', async () => {
+    const both = await Promise.all([
+      put('1.0.0', {}, 'custom.raced'),
+      put('1.0.0', { required: [] }, 'custom.raced'),
+    ]);
+    expect(both.map(({ status }) => status).sort()).toEqual([200, 409]);
+  });
+
+  test('by defineEvent, with their TypeScript type', async () => {
+    const noted = defineEvent({
+      type: 'custom.by.client',
+      version: '1.0.0',
+      schema: z.strictObject({ title: z.string(), from: z.email().optional() }),
+    });
+    await noted.register(api.client);
+    await noted.register(api.client);
+    const { id } = await noted.publish(api.client, { title: 'x', from: 'a@example.org' }, { subject: 's' });
+    const event = await api.client.events.get.query({ id });
+    expect(noted.is(event) ? (event.payload.title satisfies string) : undefined).toBe('x');
+    expect(noted.is({ type: 'custom.by.client', payload: { title: 1 } })).toBe(false);
+    // @ts-expect-error a title is a text
+    const refused = noted.publish(api.client, { title: 1 }).catch((thrown: unknown) => apiErrorOf(thrown));
+    expect(await refused).toMatchObject({ code: 'schema_mismatch', errors: [{ path: 'payload.title' }] });
   });
 });
 
