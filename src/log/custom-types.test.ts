@@ -36,7 +36,7 @@ test('what is registered is in the log, and holds after a restart', async () => 
   await register('1.2.0');
   await register('1.10.0');
   await register('1.10.0');
-  const { data } = await log.query({ types: ['system.config_changed'] });
+  const { data } = await log.query({ types: ['system.config_changed'], order: 'desc' });
   expect(data.map(({ subject, payload, actor }) => [subject, actor, payload['keys']])).toEqual([
     ['custom.x', 'user:alice', ['event-types.custom.x@1.10.0']],
     ['custom.x', 'user:alice', ['event-types.custom.x@1.2.0']],
