@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { isCrucibleError } from '../src/kernel/errors.ts';
-import type { ImportResult, MemoryDetail, MemoryView } from '../src/memory/memory.ts';
-import type { QueryAnswer } from '../src/memory/query.ts';
+import type { ImportResult, MemoryDetail, MemoryView, QueryAnswer } from '../src/memory/memory.ts';
 import { issueSchema, jsonObjectSchema, nextCursorSchema, timeSchema } from './schemas.ts';
 import { isoTime } from './time.ts';
 

@@ -2,12 +2,11 @@ import { messageOf } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Proposal } from '../state/change.ts';
 import type { StateWriter } from '../state/writer.ts';
-import type { QueryResult } from './query.ts';
+import type { QueryResult } from './memory.ts';
 import { callersOrigin } from './writing.ts';
 
 /** Which reads `memory.accessed` tells: none, those by id, or those and what queries find. */
-export const ACCESSED_MODES = ['off', 'get', 'all'] as const;
-export type AccessedMode = (typeof ACCESSED_MODES)[number];
+export type AccessedMode = 'off' | 'get' | 'all';
 
 export interface Accessed {
   got(memory: { readonly id: string; readonly world: string }): Promise<void>;

@@ -19,8 +19,8 @@ interface Source {
 const byAge = (a: Source, b: Source): number =>
   a.card.created_at - b.card.created_at || (a.card.id < b.card.id ? -1 : 1);
 
-/** What the memories say together. Exported for its test. */
-export const consolidatedContent = (strategy: ConsolidationStrategy, contents: readonly string[]): string => {
+/** What the memories say together. */
+const consolidatedContent = (strategy: ConsolidationStrategy, contents: readonly string[]): string => {
   const texts = [...contents];
   switch (strategy) {
     case 'newest':

@@ -8,7 +8,7 @@ import type { MemoryPlan } from './state/plan.ts';
 import type { CardRow, MemoryRow, TextLink } from './tables.ts';
 
 /** The largest content of one memory, in bytes of UTF-8. */
-export const MAX_CONTENT_BYTES = 1024 * 1024;
+const MAX_CONTENT_BYTES = 1024 * 1024;
 const MAX_ENTITIES = 200;
 
 export const contentHashOf = (content: string): string =>

@@ -9,7 +9,7 @@ import { callersOrigin, payloadOf } from './writing.ts';
 import { CARD_TABLE, type CardRow } from './tables.ts';
 
 /** Documents of one transaction: a full-text row costs about 2 ms, and everybody's writes wait that long. */
-export const MAX_BATCH = 25;
+const MAX_BATCH = 25;
 /** What the events of one transaction may hold; a commit holds 4 MiB. Bytes of content. */
 const MAX_BATCH_BYTES = 2 * 1024 * 1024;
 

@@ -1,8 +1,6 @@
 import type { JsonObject } from '../kernel/json.ts';
 import type { Idempotency } from '../log/log.ts';
 
-import type { MemoryQuery, QueryAnswer } from './query.ts';
-
 /** A memory as callers see it. */
 export interface MemoryView {
   readonly id: string;
@@ -71,7 +69,7 @@ export interface MemoryUpdate {
   readonly expected_hash?: string;
 }
 
-export interface LinkInput {
+interface LinkInput {
   readonly to: string;
   /** Default `related`. */
   readonly link_type?: string;
@@ -121,6 +119,48 @@ export interface ImportDocument extends MemoryInput {
 }
 
 export type ImportResult = { readonly id: string; readonly imported: boolean } | { readonly error: Error };
+
+export interface MemoryQuery {
+  /** Words, all of which a memory has; or its whole name. */
+  readonly text?: string;
+  /** What it is about, in any words. */
+  readonly semantic?: string;
+  /** All of these. */
+  readonly tags?: readonly string[];
+  /** Those that link to this memory. */
+  readonly linked_to?: string;
+  /** When they were last written: from, inclusive, and until, exclusive. ms since the epoch */
+  readonly since?: number;
+  readonly until?: number;
+  readonly min_relevance?: number;
+  /** Of a page; 1 to 100. */
+  readonly limit: number;
+  /** From 1. */
+  readonly page: number;
+}
+
+export interface QueryResult {
+  readonly memory: MemoryView;
+  /** 0 to 1. */
+  readonly relevance: number;
+  /** Why: `name`, `text`, `meaning`, `tags`, `linked_to`, `time`, joined by commas; `newest` when nothing was asked. */
+  readonly match_reason: string;
+}
+
+export interface QueryAnswer {
+  readonly results: readonly QueryResult[];
+  /** On all pages. */
+  readonly total: number;
+  readonly page: number;
+  readonly per_page: number;
+  /**
+   * How `semantic` was answered: by `meaning`; by `text`, because no embeddings endpoint is configured; null: it was not
+   * asked.
+   */
+  readonly semantic_by: 'meaning' | 'text' | null;
+  /** How many memories of all have no vector yet, and may be missing for that. */
+  readonly semantic_pending: number;
+}
 
 export interface WriteContext {
   /** The worlds that the caller may see; undefined: all. */

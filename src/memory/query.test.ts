@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { isCrucibleError } from '../kernel/errors.ts';
 import { openMemories, type MemoryOptions } from '../../test/support/memories.ts';
-import type { MemoryQuery } from './query.ts';
+import type { MemoryQuery } from './memory.ts';
 
 /** A few memories in two worlds, and a query over them that answers with names. */
 const openNotes = async (options: MemoryOptions = {}) => {

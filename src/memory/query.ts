@@ -1,7 +1,7 @@
 import { CrucibleError } from '../kernel/errors.ts';
 import type { Log } from '../log/log.ts';
 import { cardsByAge, readCards, taggedWith } from './candidates.ts';
-import type { MemoryView } from './memory.ts';
+import type { MemoryQuery, QueryAnswer } from './memory.ts';
 import { normaliseName } from './names.ts';
 import type { MemoryReader } from './reader.ts';
 import { readTag } from './relations.ts';
@@ -10,50 +10,8 @@ import { tagsOf } from './state/edges.ts';
 import { MEMORY_TABLE, NAME_TABLE, newestKey, WORLD_TABLE, type CardRow, type NameRow } from './tables.ts';
 
 /** How many memories one query looks at, the best or newest first. */
-export const MAX_CANDIDATES = 10_000;
+const MAX_CANDIDATES = 10_000;
 const MAX_SEMANTIC = 1_000;
-
-export interface MemoryQuery {
-  /** Words, all of which a memory has; or its whole name. */
-  readonly text?: string;
-  /** What it is about, in any words. */
-  readonly semantic?: string;
-  /** All of these. */
-  readonly tags?: readonly string[];
-  /** Those that link to this memory. */
-  readonly linked_to?: string;
-  /** When they were last written: from, inclusive, and until, exclusive. ms since the epoch */
-  readonly since?: number;
-  readonly until?: number;
-  readonly min_relevance?: number;
-  /** Of a page; 1 to 100. */
-  readonly limit: number;
-  /** From 1. */
-  readonly page: number;
-}
-
-export interface QueryResult {
-  readonly memory: MemoryView;
-  /** 0 to 1. */
-  readonly relevance: number;
-  /** Why: `name`, `text`, `meaning`, `tags`, `linked_to`, `time`, joined by commas; `newest` when nothing was asked. */
-  readonly match_reason: string;
-}
-
-export interface QueryAnswer {
-  readonly results: readonly QueryResult[];
-  /** On all pages. */
-  readonly total: number;
-  readonly page: number;
-  readonly per_page: number;
-  /**
-   * How `semantic` was answered: by `meaning`; by `text`, because no embeddings endpoint is configured; null: it was not
-   * asked.
-   */
-  readonly semantic_by: 'meaning' | 'text' | null;
-  /** How many memories of all have no vector yet, and may be missing for that. */
-  readonly semantic_pending: number;
-}
 
 interface Found {
   readonly relevance: number;

@@ -23,7 +23,7 @@ export const isVisible = (world: string, visible: readonly string[] | undefined)
 export const noSuchMemory = (id: string): CrucibleError =>
   new CrucibleError('not_found', `There is no memory ${JSON.stringify(id)}`);
 
-export const viewOf = (card: CardRow, row: MemoryRow): MemoryView => ({
+const viewOf = (card: CardRow, row: MemoryRow): MemoryView => ({
   id: card.id,
   world: card.world,
   name: card.name,

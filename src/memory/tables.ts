@@ -56,7 +56,7 @@ export const MEMORY_TABLES: readonly TableDefinition[] = [
 ];
 
 /** Something wrong with the front matter. */
-export type NoteIssue = { readonly message: string; readonly line: number };
+type NoteIssue = { readonly message: string; readonly line: number };
 
 export type MemoryRow = Row & {
   readonly world: string;
@@ -80,7 +80,7 @@ export type TextLink = {
 };
 
 /** A link that was added beside the text. */
-export type AddedLink = { readonly to: string; readonly kind: string; readonly strength: number | null };
+type AddedLink = { readonly to: string; readonly kind: string; readonly strength: number | null };
 
 /** An edge of the graph that goes out from a memory. */
 export type Edge = { readonly kind: string; readonly to: string; readonly weight: number | null };

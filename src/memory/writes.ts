@@ -139,7 +139,7 @@ const updated = (before: Draft, input: MemoryUpdate): Draft => ({
 });
 
 /** A memory as it is stored, for a patch. */
-export const stored = async (plan: MemoryPlan, card: CardRow): Promise<Draft & { readonly hash: string }> => {
+const stored = async (plan: MemoryPlan, card: CardRow): Promise<Draft & { readonly hash: string }> => {
   const row = await plan.memory(card.id);
   if (row === undefined)
     throw new CrucibleError('internal', `The memory ${card.id} has a card and no content`);

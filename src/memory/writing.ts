@@ -10,9 +10,9 @@ import type { Mender } from './state/mender.ts';
 import { createPlan, type MemoryPlan } from './state/plan.ts';
 
 /** What `decide` is given and answers. */
-export type Decide = (plan: MemoryPlan, intended: readonly Proposal[]) => Promise<JsonObject | undefined>;
+type Decide = (plan: MemoryPlan, intended: readonly Proposal[]) => Promise<JsonObject | undefined>;
 
-export interface MemoryWrite {
+interface MemoryWrite {
   /** The world of the write. */
   readonly world: string;
   readonly intended?: readonly Proposal[];

@@ -26,6 +26,8 @@ const MAX_LEVELS = 32;
 
 interface Peeled {
   readonly quotes: number;
+  /** Columns before anything stands there. */
+  readonly start: number;
   /** What stands after quotes and list markers. */
   readonly rest: string;
   /** Columns before `rest`. */
@@ -43,6 +45,7 @@ const peel = (line: string, lists = true): Peeled => {
   let at = 0;
   let column = 0;
   let indent = 0;
+  let start: number | undefined;
   for (let level = 0; level < MAX_LEVELS; level += 1) {
     indent = 0;
     for (; line[at] === ' ' || line[at] === '\t'; at += 1) {
@@ -50,6 +53,7 @@ const peel = (line: string, lists = true): Peeled => {
       column += width;
       indent += width;
     }
+    start ??= column;
     if (line[at] === '>' && indent < 4) {
       quotes += 1;
       at += 1;
@@ -63,11 +67,15 @@ const peel = (line: string, lists = true): Peeled => {
     column += width;
     item = column + 1;
   }
-  return { quotes, rest: line.slice(at), column, indent, item };
+  return { quotes, start: start ?? 0, rest: line.slice(at), column, indent, item };
 };
 
 const isThematicBreak = (line: string, at: number): boolean =>
   '-*_'.includes(line[at] ?? '') && /^([-*_])[ \t]*(?:\1[ \t]*){2,}$/.test(line.slice(at, at + 400));
+
+/** Whether a line begins something new, even right below a paragraph. */
+const interrupts = (line: string, { quotes, rest }: Peeled): boolean =>
+  quotes > 0 || FENCE.test(rest) || ATX.test(rest) || isThematicBreak(line, line.length - rest.length);
 
 /** @param body Markdown without front matter, with `\n` line ends */
 export function* blocksOf(body: string): Generator<Block> {
@@ -76,8 +84,9 @@ export function* blocksOf(body: string): Generator<Block> {
   let paragraph: string[] = [];
   /** Where the content of the list item begins that is open; 0: no list. */
   let item = 0;
+  /** How many quotes the open paragraph stands in. */
+  let quotes = 0;
   let afterBlank = true;
-  let inIndented = false;
 
   const flush = function* (kind: Block['kind'] = 'text'): Generator<Block> {
     if (paragraph.length > 0) yield { kind, text: paragraph.join('\n') };
@@ -114,26 +123,19 @@ export function* blocksOf(body: string): Generator<Block> {
       afterBlank = true;
       continue;
     }
-    // A line that begins further left than the item's content, after a blank one, ends the list.
-    if (item > 0 && afterBlank && peeled.item === 0 && peeled.column < item) item = 0;
+    // What begins further left than the item's content ends the list, if it cannot be the rest of a paragraph.
+    if (item > peeled.start && (afterBlank || paragraph.length === 0 || interrupts(line, peeled))) item = 0;
     const base = peeled.item === 0 ? item : 0;
     const isIndented =
-      peeled.item === 0 &&
-      peeled.indent >= 4 &&
-      peeled.column >= base + 4 &&
-      paragraph.length === 0 &&
-      (afterBlank || inIndented);
+      peeled.item === 0 && peeled.indent >= 4 && peeled.column >= base + 4 && paragraph.length === 0;
     if (isIndented) {
-      inIndented = true;
       afterBlank = false;
       continue;
     }
-    inIndented = false;
     afterBlank = false;
-    if (peeled.item > 0) {
-      yield* flush();
-      item = peeled.item;
-    }
+    if (peeled.item > 0 || peeled.quotes > quotes) yield* flush();
+    if (peeled.item > 0) item = peeled.item;
+    if (paragraph.length === 0) quotes = peeled.quotes;
     const opening = FENCE.exec(rest);
     const [, marks = '', info = ''] = opening ?? [];
     if (opening !== null && !(marks.startsWith('`') && info.includes('`'))) {

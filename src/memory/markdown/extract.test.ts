@@ -153,8 +153,8 @@ describe('names', () => {
 /** Pieces of Markdown with markers in them; which marker lies in code is for another parser to say. */
 const PIECES = [
   'word #t0',
-  '`#t1` #t2',
-  '``#t3 ` #t4``',
+  '` #t1 ` #t2',
+  '`` #t3 ` #t4 ``',
   '```\n#t5\n```',
   '~~~ js\n#t6\n~~~',
   '````\n```\n#t7\n````',
@@ -182,13 +182,13 @@ describe('whatever a text holds', () => {
   it('what is code is what CommonMark says', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.tuple(fc.constantFrom(...PIECES), fc.constantFrom('\n\n', '\n\n\n')), { maxLength: 8 }),
+        fc.array(fc.tuple(fc.constantFrom(...PIECES), fc.constantFrom('\n', '\n\n')), { maxLength: 8 }),
         (pieces) => {
           const markdown = pieces.map(([piece, gap]) => piece + gap).join('');
           expect([...tagsIn(markdown)].toSorted()).toEqual(plainTags(markdown));
         },
       ),
-      { numRuns: 500 },
+      { numRuns: 1000 },
     );
   });
 
@@ -207,7 +207,7 @@ describe('whatever a text holds', () => {
         expect(new Set(tags).size).toBe(tags.length);
         expect(aliases).toEqual([]);
       }),
-      { numRuns: 500 },
+      { numRuns: 1000 },
     );
   });
 

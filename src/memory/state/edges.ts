@@ -12,7 +12,7 @@ export const RESERVED_KINDS: ReadonlySet<string> = new Set([
   'authored_by',
 ]);
 
-export const edgeKey = ({ kind, to }: Edge): string => `${kind}\n${to}`;
+const edgeKey = ({ kind, to }: Edge): string => `${kind}\n${to}`;
 
 export const tagsOf = (card: Pick<CardRow, 'text_tags' | 'added_tags'>): readonly string[] => [
   ...new Set([...card.text_tags, ...card.added_tags]),
