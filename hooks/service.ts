@@ -46,10 +46,15 @@ export interface HookService {
   /** In the order of names. */
   list(page: { readonly after?: string; readonly limit: number } & HookScope): Promise<readonly HookView[]>;
   /**
-   * Of a hook in a file it holds until the file's own `enabled` changes.
+   * Of a hook in a file it holds until the file's own `enabled` changes. A repeat under the same idempotency key changes
+   * nothing.
    * @throws CrucibleError `not_found`
    */
-  setEnabled(id: string, enabled: boolean, scope?: HookScope): Promise<HookView>;
+  setEnabled(
+    id: string,
+    enabled: boolean,
+    options?: HookScope & { readonly idempotency?: Idempotency },
+  ): Promise<HookView>;
   /** Everything that is wrong with a hook file's text, or with a definition as an object. Empty: nothing. */
   validate(
     input: { readonly text: string; readonly file: string } | { readonly definition: unknown },

@@ -129,6 +129,7 @@ export const createGraphRouter = ({ graph }: Pick<Services, 'graph'>) =>
         rest({
           method: 'POST',
           path: '/graph/paths',
+          repeatable: true,
           summary: 'Paths between two nodes',
           description:
             'A path between them that was not known is told by graph.path_discovered. Asking again is harmless.',
@@ -160,6 +161,7 @@ export const createGraphRouter = ({ graph }: Pick<Services, 'graph'>) =>
         rest({
           method: 'POST',
           path: '/graph/communities',
+          repeatable: true,
           summary: 'Groups of nodes that belong together',
           description:
             'By the Louvain method, the same for the same graph. A group that was not there before is told by graph.community_detected. Asking again is harmless.',
@@ -188,6 +190,7 @@ export const createGraphRouter = ({ graph }: Pick<Services, 'graph'>) =>
         rest({
           method: 'POST',
           path: '/graph/metrics',
+          repeatable: true,
           summary: 'Measures of the graph and of its nodes',
           description:
             'Measures of a graph that has changed are told by graph.metrics_computed. Asking again is harmless.',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { HookScope, HookWriteOptions } from '../hooks/service.ts';
-import type { Caller } from './context.ts';
+import type { Idempotency } from '../src/log/log.ts';
+import type { Caller, RequestContext } from './context.ts';
 import { idOfCursor, pageOf } from './cursor.ts';
 import { hookPageSchema, hookSchema, hookView } from './hook-views.ts';
 import { runPageSchema, runView } from './run-views.ts';
@@ -48,6 +49,14 @@ export const createHooksRouter = (services: Pick<Services, 'hooks' | 'runs'>) =>
     ...scopeOf(caller),
     allowShell: caller.principal.permissions.has('hook:shell'),
   });
+
+  const switchOptions = (
+    { caller, idempotency }: Pick<RequestContext, 'idempotency'> & { readonly caller: Caller },
+    route: string,
+  ): HookScope & { readonly idempotency?: Idempotency } => {
+    const key = idempotency(route);
+    return { ...scopeOf(caller), ...(key === undefined ? {} : { idempotency: key }) };
+  };
 
   return createTrpcRouter({
     create: requires('hook:write')
@@ -106,7 +115,8 @@ export const createHooksRouter = (services: Pick<Services, 'hooks' | 'runs'>) =>
       .input(z.strictObject({ id: hookId }))
       .output(hookSchema)
       .mutation(async ({ input, ctx }) => {
-        return hookView(await hooks.setEnabled(input.id, true, scopeOf(ctx.caller)));
+        const options = switchOptions(ctx, `POST /hooks/${input.id}/enable`);
+        return hookView(await hooks.setEnabled(input.id, true, options));
       }),
 
     disable: requires('hook:write')
@@ -114,7 +124,8 @@ export const createHooksRouter = (services: Pick<Services, 'hooks' | 'runs'>) =>
       .input(z.strictObject({ id: hookId }))
       .output(hookSchema)
       .mutation(async ({ input, ctx }) => {
-        return hookView(await hooks.setEnabled(input.id, false, scopeOf(ctx.caller)));
+        const options = switchOptions(ctx, `POST /hooks/${input.id}/disable`);
+        return hookView(await hooks.setEnabled(input.id, false, options));
       }),
 
     validate: requires('hook:read')

@@ -83,31 +83,6 @@ const HEADERS = {
   ),
 };
 
-/** Which procedures remember keys. */
-const IDEMPOTENT: ReadonlySet<string> = new Set([
-  'agents.register',
-  'agents.execute',
-  'agents.send',
-  'agents.join',
-  'agents.createTool',
-  'agents.useTool',
-  'rooms.create',
-  'worlds.create',
-  'events.publish',
-  'hooks.create',
-  'memory.create',
-  'memory.link',
-  'memory.unlink',
-  'memory.tag',
-  'memory.untag',
-  'memory.consolidate',
-  'memory.prune',
-  'memory.importBatch',
-  'webhooks.create',
-  'webhooks.retry',
-  'runs.replay',
-]);
-
 type Mutable = { [key: string]: JsonValue };
 const asObject = (value: JsonValue | undefined): Mutable =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Mutable) : {};
@@ -160,11 +135,7 @@ const finish = (operation: Mutable, route: Route): void => {
     HEADERS.world,
     ...(route.method === 'GET' ? [] : [HEADERS.correlation, HEADERS.causation]),
   ];
-  operation['parameters'] = [
-    ...given,
-    ...headers,
-    ...(IDEMPOTENT.has(route.name) ? [HEADERS.idempotency] : []),
-  ];
+  operation['parameters'] = [...given, ...headers, ...(route.remembersKeys ? [HEADERS.idempotency] : [])];
   if (route.name === 'memory.importBatch') addStream(operation);
   const json = asObject(asObject(asObject(operation['requestBody'])['content'])['application/json']);
   const { catchall } = route.input.def;

@@ -14,6 +14,8 @@ export interface Route {
   /** Whether this good answer is a 202 instead; undefined: none ever is. */
   readonly accepted?: ((answer: unknown) => boolean) | undefined;
   readonly permission: Permission | 'public';
+  /** Takes an Idempotency-Key: a POST that changes something, and is not harmless to repeat by its nature. */
+  readonly remembersKeys: boolean;
   /** The dotted name of the procedure. */
   readonly name: string;
   readonly procedure: AnyProcedure;
@@ -51,11 +53,12 @@ const inputOf = (name: string, procedure: AnyProcedure): z.ZodObject => {
  */
 export const routesOf = (router: AnyRouter): readonly Route[] =>
   [...proceduresOf(router)].flatMap(([name, procedure]): Route[] => {
-    const { openapi, permission, status = 200, accepted } = metaOf(procedure);
+    const { openapi, permission, status = 200, accepted, repeatable = false } = metaOf(procedure);
     if (permission === undefined) throw new Error(`${name} declares no permission`);
     if (openapi === undefined) return [];
     const { method, path } = openapi;
     if (!isRestMethod(method)) throw new Error(`${name} has the unknown method ${method}`);
+    const { type } = definitionOf(procedure);
     return [
       {
         method,
@@ -65,7 +68,8 @@ export const routesOf = (router: AnyRouter): readonly Route[] =>
         permission,
         name,
         procedure,
-        type: definitionOf(procedure).type,
+        type,
+        remembersKeys: method === 'POST' && type === 'mutation' && !repeatable,
         input: inputOf(name, procedure),
       },
     ];

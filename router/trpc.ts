@@ -13,6 +13,8 @@ export interface ProcedureMeta extends OpenApiMeta<Record<string, unknown>> {
   permission?: Permission | 'public';
   /** The status of a good answer over REST; 204 has no body. Default 200. */
   status?: 200 | 201 | 202 | 204;
+  /** A POST that changes nothing more when it is repeated: it takes no Idempotency-Key. Every other one that changes something does. */
+  repeatable?: true;
   /** Whether this good answer is a 202 instead: what was asked for goes on. */
   accepted?: (answer: unknown) => boolean;
 }
@@ -79,6 +81,8 @@ interface Rest {
   readonly description?: string;
   readonly tag: string;
   readonly accepted?: (answer: unknown) => boolean;
+  /** A repeat changes nothing more, by its nature. */
+  readonly repeatable?: true;
 }
 
 /** Where a procedure stands in REST, under `/api/v1`. The error answers are added to the document for all at once. */
@@ -90,8 +94,10 @@ export const rest = ({
   description,
   tag,
   accepted,
+  repeatable,
 }: Rest): ProcedureMeta => ({
   status,
+  ...(repeatable !== undefined && { repeatable }),
   ...(accepted !== undefined && { accepted }),
   openapi: {
     method,

@@ -5,6 +5,7 @@ import type { Clock } from '../../src/kernel/clock.ts';
 import { currentOrigin } from '../../src/kernel/context.ts';
 import { CrucibleError, isCrucibleError, type Issue } from '../../src/kernel/errors.ts';
 import { canonicalJson } from '../../src/kernel/hash.ts';
+import type { JsonObject } from '../../src/kernel/json.ts';
 import type { NewId } from '../../src/kernel/ids.ts';
 import type { Origin } from '../../src/kernel/origin.ts';
 import type { AppendRequest, Idempotency, Log } from '../../src/log/log.ts';
@@ -31,9 +32,14 @@ export interface HookRegistry {
   /**
    * Decides on the row as it is and registers, again if somebody else was faster.
    * @param decide undefined: leave it as it is
+   * @param idempotency a repeat changes nothing and gives the first one's answer
    * @throws CrucibleError what `decide` throws, and those of `Log.append`
    */
-  set(name: string, decide: (before: HookRow | undefined) => Promise<Wanted | undefined>): Promise<HookView>;
+  set(
+    name: string,
+    decide: (before: HookRow | undefined) => Promise<Wanted | undefined>,
+    idempotency?: Idempotency,
+  ): Promise<HookView>;
   /** @throws CrucibleError `already_exists`, and those of `Log.append` */
   create(wanted: Wanted, idempotency: Idempotency | undefined): Promise<HookView>;
   /** @throws CrucibleError what `check` throws, and those of `Log.append`; nothing happens where there is no row */
@@ -85,7 +91,7 @@ export const createHookRegistry = ({
     return view;
   };
 
-  const registering = (wanted: Wanted, before: HookRow | undefined): AppendRequest => {
+  const registering = (wanted: Wanted, before: HookRow | undefined, now = clock.now()): AppendRequest => {
     const { definition } = wanted;
     const event = buildEvent(
       { type: 'hook.registered', subject: targetId(definition.name), payload: registeredPayload(wanted) },
@@ -93,20 +99,31 @@ export const createHookRegistry = ({
       { newId, catalogue },
     );
     const target = targetOf(definition, wanted, catalogue);
-    return registration(wanted, before, { event, target, now: clock.now() });
+    return registration(wanted, before, { event, target, now });
   };
 
   return {
     row,
     rows: async (page) => (await records.list(HOOK_TABLE.name, page)).map(hookFrom),
     views,
-    set: (name, decide) =>
+    set: (name, decide, idempotency) =>
       unlessOvertaken(async () => {
         const before = await row(name);
         const wanted = await decide(before);
-        if (wanted === undefined || (before !== undefined && isSame(before, wanted))) return viewOfName(name);
-        await log.append(registering(wanted, before));
-        return viewOfName(name);
+        const stays = wanted === undefined || (before !== undefined && isSame(before, wanted));
+        if (idempotency === undefined) {
+          if (!stays) await log.append(registering(wanted, before));
+          return viewOfName(name);
+        }
+        // The answer goes into the commit, so it is made before.
+        const now = clock.now();
+        const view = stays ? await viewOfName(name) : viewOf(rowOf(wanted, before, now), wanted.definition);
+        const { answer } = await log.append({
+          ...(stays ? { events: [] } : registering(wanted, before, now)),
+          idempotency,
+          answer: { hook: JSON.parse(JSON.stringify(view)) as JsonObject },
+        });
+        return (answer?.['hook'] ?? view) as unknown as HookView;
       }),
     create: async (wanted, idempotency) => {
       const { name } = wanted.definition;
@@ -177,6 +194,22 @@ export const noSuchHook = (name: string): CrucibleError =>
   new CrucibleError('not_found', `there is no hook \`${name.slice(0, 100)}\``, {
     hint: 'GET /api/v1/hooks lists them',
   });
+
+/** The row as it stands once this is registered. */
+const rowOf = (
+  { definition, hash, enabled, file, errors }: Wanted,
+  before: HookRow | undefined,
+  now: number,
+): HookRow => ({
+  id: definition.name,
+  hash,
+  enabled,
+  worlds: definition.worlds,
+  file,
+  errors,
+  created_at: before?.created_at ?? now,
+  updated_at: now,
+});
 
 const isSame = (before: HookRow, wanted: Wanted): boolean =>
   before.hash === wanted.hash &&

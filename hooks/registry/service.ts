@@ -113,9 +113,9 @@ export const createHookService = (deps: HookServiceDeps): HookService & FileHook
       return registry.views(found.slice(0, limit));
     },
 
-    setEnabled: async (id, enabled, scope) => {
-      await visibleRow(id, scope?.worlds);
-      return registry.set(id, async (before) => {
+    setEnabled: async (id, enabled, { idempotency, ...scope } = {}) => {
+      await visibleRow(id, scope.worlds);
+      const decide = async (before: HookRow | undefined): Promise<Wanted> => {
         if (before === undefined) throw noSuchHook(id);
         const { definition } = await viewOfRow(before);
         // A file says what it says: only the row differs from it, until the file itself says otherwise.
@@ -124,7 +124,8 @@ export const createHookService = (deps: HookServiceDeps): HookService & FileHook
           return { definition, hash, enabled, file, errors };
         }
         return wantedByApi({ ...definition, enabled });
-      });
+      };
+      return registry.set(id, decide, idempotency);
     },
 
     validate: async (input) => {

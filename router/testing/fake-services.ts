@@ -415,6 +415,10 @@ export const fakeServices = (
       async ofEvent() {
         return [sampleRun];
       },
+      async cancel(id) {
+        record('runs.cancel', id);
+        return { ...sampleRun, state: 'cancelled', reason: 'cancelled' };
+      },
       async replay(id) {
         record('runs.replay', id);
         return { ...sampleRun, state: 'pending', generation: 1 };

@@ -149,7 +149,7 @@ const openDispatch = async (wrap: (store: LogStore) => LogStore = (store) => sto
     starter,
     sweeper,
     attempts,
-    runs: createRunService({ log, policies, clock }),
+    runs: createRunService({ log, policies, buildEvent, clock }),
     setOutcomes: (...next: ActionOutcome[]) => (outcomes = next),
     setAway: (value: boolean) => (away = value),
     advance: (byMs: number) => (nowMs += byMs),

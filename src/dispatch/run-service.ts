@@ -29,4 +29,10 @@ export interface RunService {
    * @throws CrucibleError `not_found`, `conflict`, and those of `Log.append`
    */
   replay(id: string, options?: { readonly idempotency?: Idempotency }): Promise<Run>;
+  /**
+   * Ends a run that has not ended: no attempt of this generation begins any more. What an attempt under way does is not
+   * undone, and its record is dropped. A repeat under the same idempotency key answers what the first one did.
+   * @throws CrucibleError `not_found`, `conflict` for a run that has ended, and those of `Log.append`
+   */
+  cancel(id: string, options?: { readonly idempotency?: Idempotency }): Promise<Run>;
 }

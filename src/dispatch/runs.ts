@@ -1,17 +1,24 @@
+import { buildEvent as build } from '../events/build.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { CrucibleError, isCrucibleError } from '../kernel/errors.ts';
-import type { Log } from '../log/log.ts';
+import { newId } from '../kernel/ids.ts';
+import type { Idempotency, Log } from '../log/log.ts';
 import type { Row } from '../log/records.ts';
 import { directWorkflowId, SWEEP_AFTER_MS } from './new-run.ts';
 import type { Policies } from './policies.ts';
 import { insertAttempt, readAttempts } from './attempt-rows.ts';
 import { RUN_TABLE, type Run } from './run.ts';
 import type { RunService } from './run-service.ts';
-import { FINAL_STATES } from './states.ts';
+import { createEndings } from './settle.ts';
+import { FINAL_STATES, isFinal } from './states.ts';
+import type { BuildEvent } from './terminal-event.ts';
 import { runFrom } from './rows.ts';
 
 /** Of one read by index. */
 const MAX_READ = 1_000;
+
+const standardEvent: BuildEvent = (input, origin) =>
+  build(input as Parameters<typeof build>[0], origin, { newId });
 
 const CURSOR = /^r1\.(\d{1,15})$/;
 
@@ -27,18 +34,51 @@ const afterOf = (cursor: string | undefined): number | undefined => {
   return -Number(match[1]);
 };
 
-/** Reads of the ledger, and the one change that a person makes to it: replay. */
+/** How often a change is tried on a run that moves under it. */
+const MAX_TRIES = 5;
+
+/** Reads of the ledger, and what a person changes in it: replay and cancel. */
 export const createRunService = (deps: {
   readonly log: Log;
   readonly policies: Policies;
+  /** Default: events of known types, checked against their schemas. */
+  readonly buildEvent?: BuildEvent;
   readonly clock: Clock;
 }): RunService => {
   const { log } = deps;
+  const endingOf = createEndings({ ...deps, buildEvent: deps.buildEvent ?? standardEvent });
 
   const runOf = async (id: string): Promise<Run> => {
     const row = await log.records.get(RUN_TABLE.name, id);
     if (row === undefined) throw new CrucibleError('not_found', `there is no run ${id}`);
     return runFrom(row);
+  };
+
+  const cancel = async (id: string, idempotency: Idempotency | undefined, tries: number): Promise<Run> => {
+    const known = idempotency === undefined ? undefined : await log.answered(idempotency);
+    if (known?.answer !== undefined) return runFrom(known.answer['run'] as Row);
+    const run = await runOf(id);
+    if (isFinal(run.state))
+      throw new CrucibleError('conflict', `run ${id} is ${run.state}; it has ended`, {
+        hint: 'replay runs it again',
+      });
+    const { events, mutations, ended } = await endingOf(run, {
+      state: 'cancelled',
+      reason: 'cancelled',
+      error: null,
+    });
+    try {
+      const { answer } = await log.append({
+        events,
+        mutations,
+        answer: { run: ended },
+        ...(idempotency === undefined ? {} : { idempotency }),
+      });
+      return runFrom(answer?.['run'] as Row);
+    } catch (error) {
+      if (!isCrucibleError(error, 'conflict') || tries >= MAX_TRIES) throw error;
+      return cancel(id, idempotency, tries + 1);
+    }
   };
 
   return {
@@ -90,6 +130,8 @@ export const createRunService = (deps: {
         if (rows.length < MAX_READ) return runs;
       }
     },
+
+    cancel: (id, { idempotency } = {}) => cancel(id, idempotency, 1),
 
     replay: async (id, { idempotency } = {}) => {
       const run = await runOf(id);

@@ -8,6 +8,8 @@ import { originOf, terminalEvent, type BuildEvent } from './terminal-event.ts';
 /** Why a run ends without an attempt that says so: a stable word, and the same in words. */
 export type Ended =
   | { readonly state: 'failed'; readonly reason: 'terminated' | 'not_startable'; readonly error: string }
+  /** Somebody has said so. */
+  | { readonly state: 'cancelled'; readonly reason: 'cancelled'; readonly error: null }
   /** A claim policy has said so. */
   | { readonly state: 'skipped'; readonly reason: string; readonly error: null };
 
@@ -23,10 +25,26 @@ export const createEndings =
   async (
     run: Run,
     { state, reason, error }: Ended,
-  ): Promise<{ readonly events: readonly NewEvent[]; readonly mutations: readonly Mutation[] }> => {
+  ): Promise<{
+    readonly events: readonly NewEvent[];
+    readonly mutations: readonly Mutation[];
+    /** The row as it will be. */
+    readonly ended: Run;
+  }> => {
     const event = await deps.log.at(run.event_position);
     const ending = { run, attempt: run.attempts, durationMs: 0, state, reason, outcome: undefined };
+    const set = {
+      state,
+      reason,
+      error,
+      finished_at: deps.clock.now(),
+      due_at: null,
+      sweep_at: null,
+      start: null,
+      claim: null,
+    };
     return {
+      ended: { ...run, ...set },
       events:
         event === undefined ? [] : [deps.buildEvent(terminalEvent(ending, event), originOf(run, event))],
       mutations: [
@@ -35,16 +53,7 @@ export const createEndings =
           table: RUN_TABLE.name,
           id: run.id,
           when: { generation: run.generation, attempts: run.attempts, state: run.state },
-          set: {
-            state,
-            reason,
-            error,
-            finished_at: deps.clock.now(),
-            due_at: null,
-            sweep_at: null,
-            start: null,
-            claim: null,
-          },
+          set,
         },
       ],
     };
@@ -57,6 +66,7 @@ export const createEndings =
 export const createSettle = (deps: EndingDeps): ((run: Run, ended: Ended) => Promise<void>) => {
   const endingOf = createEndings(deps);
   return async (run, ended) => {
-    await deps.log.append({ ...(await endingOf(run, ended)), ledger: true });
+    const { events, mutations } = await endingOf(run, ended);
+    await deps.log.append({ events, mutations, ledger: true });
   };
 };

@@ -99,7 +99,7 @@ export const openServices = async (
     { log, writer, semantic, logger: logger('memory'), accessed: config.memoryAccessed },
     closers,
   );
-  const runs = createRunService({ log, policies, clock });
+  const runs = createRunService({ log, policies, buildEvent, clock });
   return {
     ...openAgents({ log, writer, egress, sandbox, runs, logger: logger('agents') }, closers),
     events,

@@ -530,6 +530,80 @@ describe('hooks', () => {
   });
 });
 
+describe('runs', () => {
+  test('are listed by target and by event, and cancelled once', async () => {
+    const hook = (name: string, enabled: boolean) => ({
+      name,
+      enabled,
+      trigger: { events: [{ event_type: 'custom.cancelled' }] },
+      action: { type: 'http', method: 'POST', url: 'http://127.0.0.1:9/' },
+    });
+    await rest('POST', '/hooks', hook('cancel-a', true));
+    await rest('POST', '/hooks', hook('cancel-b', false));
+    const publish = async (): Promise<string> =>
+      (await rest('POST', '/events', { type: 'custom.cancelled', payload: {} })).body.data[0].id;
+    const id = await publish();
+    await publish();
+    const ofEvent = (await rest('GET', `/runs?event_id=${id}`)).body;
+    expect(ofEvent).toMatchObject({
+      data: [
+        { target: 'hook:cancel-a', state: 'pending' },
+        { target: 'hook:cancel-b', state: 'skipped' },
+      ],
+      next_cursor: null,
+    });
+    const first = (await rest('GET', `/runs?event_id=${id}&limit=1`)).body;
+    expect(first.data).toHaveLength(1);
+    const second = await rest('GET', `/runs?event_id=${id}&limit=1&cursor=${first.next_cursor}`);
+    expect(second.body).toMatchObject({ data: [{ target: 'hook:cancel-b' }], next_cursor: null });
+    expect((await rest('GET', `/runs?event_id=${id}&state=skipped`)).body.data).toHaveLength(1);
+    expect((await rest('GET', '/runs?target=hook:cancel-a&state=pending')).body.data).toHaveLength(2);
+    for (const search of ['', `?event_id=${id}&target=hook:cancel-a`])
+      expect((await rest('GET', `/runs${search}`)).status).toBe(422);
+
+    const run = ofEvent.data[0].id;
+    const cancel = (key: string) =>
+      rest('POST', `/runs/${run}/cancel`, undefined, { 'idempotency-key': key });
+    const cancelled = await cancel('cancel-1');
+    expect(cancelled).toMatchObject({
+      status: 200,
+      body: { id: run, state: 'cancelled', reason: 'cancelled', finished_at: expect.any(String) },
+    });
+    expect((await cancel('cancel-1')).body).toEqual(cancelled.body);
+    expect(await cancel('cancel-2')).toMatchObject({ status: 409, body: { code: 'conflict' } });
+    expect((await rest('GET', `/runs/${run}`)).body).toMatchObject({ state: 'cancelled', due_at: null });
+    const told = await rest('GET', `/events?type=hook.failed&subject=hook:cancel-a`);
+    expect(told.body.data).toMatchObject([
+      { payload: { run_id: run, state: 'cancelled' }, causation_id: id },
+    ]);
+    expect((await rest('POST', `/runs/${run}/replay`)).body).toMatchObject({
+      state: 'pending',
+      generation: 1,
+    });
+  });
+
+  test('a hook is switched once a key, and answers the same', async () => {
+    await rest('POST', '/hooks', {
+      name: 'switched',
+      trigger: { events: [{ event_type: 'custom.switched' }] },
+      action: { type: 'http', method: 'POST', url: 'http://127.0.0.1:9/' },
+    });
+    const change = (verb: string, key: string) =>
+      rest('POST', `/hooks/switched/${verb}`, undefined, { 'idempotency-key': key });
+    const off = await change('disable', 'switch-1');
+    expect(off).toMatchObject({ status: 200, body: { enabled: false } });
+    expect((await rest('GET', '/hooks/switched')).body).toEqual(off.body);
+    await change('enable', 'switch-2');
+    expect((await change('disable', 'switch-1')).body).toEqual(off.body);
+    expect((await rest('GET', '/hooks/switched')).body).toMatchObject({ enabled: true });
+    // What changes nothing is remembered as well.
+    const on = await change('enable', 'switch-3');
+    await rest('POST', '/hooks/switched/disable');
+    expect((await change('enable', 'switch-3')).body).toEqual(on.body);
+    expect((await rest('GET', '/hooks/switched')).body).toMatchObject({ enabled: false });
+  });
+});
+
 describe('types of their own', () => {
   const schema = {
     type: 'object',
