@@ -43,7 +43,7 @@ const at = (value: unknown, path: string): unknown =>
   path.split('.').reduce((found: unknown, key) => (isObject(found) ? found[key] : undefined), value);
 
 const cell = (value: unknown): string => {
-  if (value === null || value === undefined) return '-';
+  if (value === null || value === undefined || (Array.isArray(value) && value.length === 0)) return '-';
   if (typeof value === 'string') return printable(value);
   if (Array.isArray(value) && value.every((each) => typeof each === 'string'))
     return printable(value.join(', '));

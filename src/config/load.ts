@@ -1,97 +1,15 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, resolve } from 'node:path';
-import { parseDocument } from 'yaml';
-import { CrucibleError, messageOf, type Issue } from '../kernel/errors.ts';
+import { CrucibleError, messageOf } from '../kernel/errors.ts';
 import type { Config } from './config.ts';
 import { readEmbeddings } from './embeddings.ts';
 import { readJwt } from './jwt.ts';
 import { parseRate } from './rate.ts';
-import { SETTINGS, type SettingName, type Settings } from './schema.ts';
+import { readSettings, type SettingSources } from './sources.ts';
 
-export interface ConfigSources {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** Where `crucible.yaml` is looked for, and what relative paths start from. */
-  readonly cwd: string;
+export interface ConfigSources extends SettingSources {
   /** True for `crucible dev`: loopback may be reached, on all ports. */
   readonly dev: boolean;
 }
-
-const FILE = 'crucible.yaml';
-const NAMES = Object.keys(SETTINGS) as readonly SettingName[];
-
-const readFile = (cwd: string): Readonly<Record<string, unknown>> => {
-  const path = resolve(cwd, FILE);
-  if (!existsSync(path)) return {};
-  const document = parseDocument(readFileSync(path, 'utf8'));
-  const [first] = document.errors;
-  if (first !== undefined) {
-    throw new CrucibleError('config_invalid', `${FILE}: ${first.message}`, { hint: `mend ${path}` });
-  }
-  const value: unknown = document.toJS({ maxAliasCount: 10 });
-  if (value === null || value === undefined) return {};
-  if (typeof value !== 'object' || Array.isArray(value)) {
-    throw new CrucibleError('config_invalid', `${FILE} must hold settings such as "port: 8080"`);
-  }
-  return value as Record<string, unknown>;
-};
-
-const unknownIn = (file: Readonly<Record<string, unknown>>): Issue[] =>
-  Object.keys(file)
-    .filter((key) => !Object.hasOwn(SETTINGS, key))
-    .map((key) => ({
-      path: `${FILE}: ${key}`,
-      message: 'is not a setting',
-      hint: `settings: ${NAMES.join(', ')}`,
-    }));
-
-/** Read by others: secrets of hooks, where clients find the server, settings of tests. */
-const FOREIGN = ['CRUCIBLE_HOOK_SECRET_', 'CRUCIBLE_URL', 'CRUCIBLE_TEST_'];
-
-/** Variables that look like ours and are not: a misspelt one must not be ignored in silence. */
-const unknownVariables = (env: ConfigSources['env']): Issue[] => {
-  const known = new Set<string>(NAMES.map((name) => SETTINGS[name].variable));
-  return Object.keys(env)
-    .filter((key) => key.startsWith('CRUCIBLE_') && !known.has(key))
-    .filter((key) => !FOREIGN.some((prefix) => key.startsWith(prefix)))
-    .map((key) => ({
-      path: key,
-      message: 'is not a variable that Crucible knows',
-      hint: 'check its spelling',
-    }));
-};
-
-/**
- * The settings from `crucible.yaml`, then from variables, which win.
- * @throws CrucibleError `config_invalid` with everything that is wrong; values of secrets are not shown
- */
-const readSettings = ({ env, cwd }: Pick<ConfigSources, 'env' | 'cwd'>): Settings => {
-  const file = readFile(cwd);
-  const issues: Issue[] = [...unknownIn(file), ...unknownVariables(env)];
-  const settings: Partial<Record<SettingName, unknown>> = {};
-  for (const name of NAMES) {
-    const { variable, schema } = SETTINGS[name];
-    const fromEnv = env[variable];
-    const fromVariable = fromEnv !== undefined && fromEnv !== '';
-    const result = schema.safeParse(fromVariable ? fromEnv : (file[name] ?? undefined));
-    if (result.success) settings[name] = result.data;
-    else {
-      const path = fromVariable ? variable : `${FILE}: ${name}`;
-      issues.push(...result.error.issues.map(({ message }) => ({ path, message })));
-    }
-  }
-  if (issues.length === 0) {
-    issues.push(...readJwt(settings as Settings).issues, ...readEmbeddings(settings as Settings).issues);
-  }
-  if (issues.length > 0) {
-    const lines = issues.map(
-      ({ path, message, hint }) => `  ${path} ${message}${hint === undefined ? '' : ` (${hint})`}`,
-    );
-    throw new CrucibleError('config_invalid', `the configuration is not valid:\n${lines.join('\n')}`, {
-      issues,
-    });
-  }
-  return settings as Settings;
-};
 
 const trustProxyOf = (text: string): number | readonly string[] | undefined => {
   if (text === 'off' || text === '0') return undefined;
@@ -100,7 +18,7 @@ const trustProxyOf = (text: string): number | readonly string[] | undefined => {
 
 /** @throws CrucibleError `config_invalid` */
 export const loadConfig = (sources: ConfigSources): Config => {
-  const settings = readSettings(sources);
+  const { settings } = readSettings(sources);
   const { cwd, dev } = sources;
   const dataDir = resolve(cwd, settings.data_dir);
   const hooks = settings.hooks_dir?.split(delimiter).filter((dir) => dir !== '') ?? [

@@ -1,0 +1,77 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { cliIn, type Cli } from '../support/cli.ts';
+
+/** Commands that need no server. */
+
+let cwd: string;
+let cli: Cli;
+beforeEach(async () => {
+  cwd = await mkdtemp(join(tmpdir(), 'crucible-cli-'));
+  cli = cliIn(cwd);
+});
+afterEach(() => rm(cwd, { recursive: true, force: true }));
+
+describe('crucible config', () => {
+  it('tells what holds and why, without secrets', async () => {
+    await writeFile(join(cwd, 'crucible.yaml'), 'port: 9000\nsurreal_pass: hunter2\n');
+    const { code, stdout } = await cliIn(cwd, { CRUCIBLE_LOG_LEVEL: 'warn' })([
+      'config',
+      '--data-dir',
+      'elsewhere',
+      '--dispatch-pack-max',
+      '5',
+      '-o',
+      'json',
+    ]);
+    expect(code).toBe(0);
+    expect(stdout).not.toContain('hunter2');
+    const { data } = JSON.parse(stdout) as { data: { setting: string; value: unknown; origin: string }[] };
+    const of = (name: string) => data.find(({ setting }) => setting === name);
+    expect(of('port')).toMatchObject({ value: 9000, origin: 'file' });
+    expect(of('surreal_pass')).toMatchObject({ value: '(hidden)', origin: 'file' });
+    expect(of('log_level')).toMatchObject({ value: 'warn', origin: 'variable' });
+    expect(of('data_dir')).toMatchObject({ value: 'elsewhere', origin: 'flag' });
+    expect(of('dispatch_pack_max')).toMatchObject({ value: 5, origin: 'flag' });
+    expect(of('host')).toMatchObject({ value: '127.0.0.1', origin: 'default' });
+  });
+
+  it('writes an annotated file once, for its owner only', async () => {
+    const path = join(cwd, 'crucible.yaml');
+    expect(await cli(['config', 'init'])).toMatchObject({ code: 0, stdout: '' });
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    expect(await readFile(path, 'utf8')).toContain('#port: 8080');
+    await writeFile(path, 'port: 1\n');
+    const again = await cli(['config', 'init']);
+    expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('--force') });
+    expect(await readFile(path, 'utf8')).toBe('port: 1\n');
+    expect(await cli(['config', 'init', '--force'])).toMatchObject({ code: 0 });
+  });
+
+  it.each([
+    ['a flag', {}, ['--port', 'http'], '--port must be a port'],
+    ['a misspelt flag', {}, ['--prot', '1'], 'Did you mean --port?'],
+    ['a secret as a flag', {}, ['--api-key', 'x'.repeat(40)], "unknown option '--api-key'"],
+    ['a variable', { CRUCIBLE_PROT: '1' }, [], 'did you mean `CRUCIBLE_PORT`?'],
+    ['the file', {}, [], 'crucible.yaml: hoost is not a setting (did you mean `host`?)'],
+  ])(
+    '%s that is not right stops every program with 2',
+    async (what, env: Record<string, string>, flags, words) => {
+      if (what === 'the file') await writeFile(join(cwd, 'crucible.yaml'), 'hoost: x\n');
+      for (const command of ['config', 'dev', 'serve']) {
+        const { code, stdout, stderr } = await cliIn(cwd, env)([command, ...flags]);
+        expect({ command, code, stdout }).toEqual({ command, code: 2, stdout: '' });
+        expect(stderr).toContain(words);
+      }
+    },
+  );
+
+  it('an invalid configuration does not matter to who names server and key', async () => {
+    await writeFile(join(cwd, 'crucible.yaml'), 'hoost: x\n');
+    const named = { CRUCIBLE_URL: 'http://127.0.0.1:1', CRUCIBLE_API_KEY: 'k'.repeat(40) };
+    expect((await cliIn(cwd, named)(['event', 'list'])).stderr).toContain('no answer of Crucible');
+    expect((await cli(['event', 'list'])).stderr).toContain('did you mean `host`?');
+  });
+});
