@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { startReceiver } from '../../test/support/webhooks.ts';
-import { openAgents } from './testing/open-agents.ts';
+import { openAgents } from '../../test/support/open-agents.ts';
 
 type Agents = Awaited<ReturnType<typeof openAgents>>;
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { agentIdOf } from './ids.ts';
 import { agentInputSchema } from './input.ts';
-import { openAgents } from './testing/open-agents.ts';
+import { openAgents } from '../../test/support/open-agents.ts';
 
 const script = (code = 'export default ({ inputs }) => inputs;') => ({ type: 'script', code });
 const searcher = (more: object = {}): object => ({

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { openAgents } from './testing/open-agents.ts';
+import { openAgents } from '../../test/support/open-agents.ts';
 
 const open = async (...names: readonly string[]) => {
   const a = await openAgents();

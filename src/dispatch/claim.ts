@@ -5,20 +5,19 @@ import type { Log } from '../log/log.ts';
 import type { Mutation } from '../log/records.ts';
 import { claimableAt, drainWorkflowId, dueClaim, DUE_FROM } from './claim-key.ts';
 import { keyOf, takeInOrder, type ClaimPolicy, type Verdict } from './claim-policy.ts';
-import { createLineHolders, lineGuard, lineKeyId, LINE_KEY_TABLE, LINE_TABLE, type Line } from './line.ts';
+import {
+  createLineHolders,
+  lineGuard,
+  lineKeyId,
+  LINE_KEY_TABLE,
+  LINE_TABLE,
+  type Claimer,
+  type Line,
+} from './line.ts';
 import { runFrom } from './rows.ts';
 import { RUN_TABLE, type Run } from './run.ts';
 import { createEndings } from './settle.ts';
 import type { BuildEvent } from './terminal-event.ts';
-
-/** Who claims: one execution of a drain's activity. */
-export interface Claimer {
-  readonly target: string;
-  readonly temporalRunId: string;
-  /** Of this execution alone: another one of the same activity has another token. */
-  readonly token: string;
-}
-
 interface Claimed {
   /** In the order in which they stood in line. */
   readonly runs: readonly Run[];

@@ -1,6 +1,13 @@
 import type { Log } from '../log/log.ts';
 import type { Mutation, TableDefinition } from '../log/records.ts';
-import type { Claimer } from './claim.ts';
+
+/** Who claims: one execution of a drain's activity. */
+export interface Claimer {
+  readonly target: string;
+  readonly temporalRunId: string;
+  /** Of this execution alone: another one of the same activity has another token. */
+  readonly token: string;
+}
 
 /*
  * Who works the line of a target: one row a target, which names the claimer by its token. Whoever works it writes only
