@@ -2,7 +2,7 @@ import express from 'express';
 import type { Express, NextFunction, Request, Response } from 'express';
 import type { AnyRouter } from '@trpc/server';
 import helmet from 'helmet';
-import { CrucibleError } from '../kernel/errors.ts';
+import { CrucibleError, isCrucibleError } from '../kernel/errors.ts';
 import type { NewId } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { clientOf } from './address.ts';
@@ -18,6 +18,7 @@ import type { RateLimits } from './rate-limit.ts';
 import { createRequestLog } from './request-log.ts';
 import { requestIdOn, setRequest } from './requests.ts';
 import { createRestHandler } from './rest.ts';
+import { createSwagger } from './swagger.ts';
 import { createTrpcHandler } from './trpc.ts';
 
 export interface AppDeps {
@@ -52,6 +53,7 @@ const securityHeaders = helmet({
 
 /** What Express and its parts throw carries a status; what we did not foresee does not, and is our fault. */
 const fromExpress = (thrown: unknown): CrucibleError => {
+  if (isCrucibleError(thrown)) return thrown;
   const status = thrown instanceof Error && 'status' in thrown ? thrown.status : undefined;
   if (status === 413)
     return new CrucibleError('payload_too_large', 'The request is too large', { cause: thrown });
@@ -92,6 +94,10 @@ export const createApp = (deps: AppDeps): Express => {
   });
   app.use(createRequestLog(deps.logger), securityHeaders);
   app.use(['/api/v1', '/trpc'], createCors(deps.corsOrigins));
+  const swagger = createSwagger(deps);
+  app.use('/api/v1/docs', (req: Request, res: Response) =>
+    readOnly(req, res) ? swagger(req, res) : undefined,
+  );
   app.use('/api/v1', createRestHandler(deps));
   app.use('/trpc', createTrpcHandler(deps));
   app.all('/healthz', (req: Request, res: Response) => {
