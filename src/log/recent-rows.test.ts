@@ -7,6 +7,7 @@ import { CommitFailure, type LogStore, type TableWrites } from './store.ts';
 const TABLES = [
   { name: 'hot', indexes: [], recent: 3 },
   { name: 'cold', indexes: [] },
+  { name: 'read', indexes: [], recent: 3, recentReads: true },
 ];
 
 const open = async () => {
@@ -18,9 +19,11 @@ const open = async () => {
   };
   const watched: LogStore = {
     ...inner,
-    getRows: (table, ids) => {
+    getRows: async (table, ids) => {
       read.push([...ids]);
-      return inner.getRows(table, ids);
+      const rows = await inner.getRows(table, ids);
+      await reading.answer;
+      return rows;
     },
     commit: (batch) => {
       const plant = planted.commit;
@@ -28,8 +31,13 @@ const open = async () => {
       return plant === undefined ? inner.commit(batch) : plant(() => inner.commit(batch));
     },
   };
+  /** What the answers of reads wait for, which have seen what was stored before. */
+  const reading: { answer: Promise<void> | undefined } = { answer: undefined };
   const store = withRecentRows(watched, TABLES);
-  const { epoch } = await store.acquire();
+  let { epoch } = await store.acquire();
+  const takeLease = async (): Promise<void> => {
+    ({ epoch } = await store.acquire());
+  };
   let batches = 0;
   const write = (writes: Partial<TableWrites>, table = 'hot'): Promise<void> => {
     batches += 1;
@@ -40,9 +48,10 @@ const open = async () => {
       writes: [{ table, insert: [], update: [], remove: [], ...writes }],
     });
   };
-  const numbers = async (...ids: readonly string[]): Promise<readonly unknown[]> =>
-    (await store.getRows('hot', ids)).map(({ id, n }) => `${id}${String(n)}`);
-  return { store, write, numbers, read, planted };
+  const numbersOf = async (table: string, ids: readonly string[]): Promise<readonly unknown[]> =>
+    (await store.getRows(table, ids)).map(({ id, n }) => `${id}${String(n)}`);
+  const numbers = (...ids: readonly string[]) => numbersOf('hot', ids);
+  return { store, takeLease, write, numbers, numbersOf, read, planted, reading };
 };
 
 const row = (id: string, n: number): Row => ({ id, n });
@@ -102,5 +111,67 @@ describe('a store that remembers its last rows', () => {
     await store.acquire();
     expect(await numbers('a')).toEqual(['a1']);
     expect(read).toEqual([['a']]);
+  });
+
+  describe('also of those that were read', () => {
+    /** With a row that an earlier process wrote. */
+    const openWithStored = async () => {
+      const world = await open();
+      await world.write({ insert: [row('a', 1)] }, 'read');
+      await world.takeLease();
+      return { ...world, value: async () => (await world.numbersOf('read', ['a']))[0] };
+    };
+
+    it('reads each once, and as many as it keeps', async () => {
+      const { value, read, write, numbersOf } = await openWithStored();
+      expect([await value(), await value()]).toEqual(['a1', 'a1']);
+      expect(read).toEqual([['a']]);
+      await write({ insert: ['b', 'c', 'd'].map((id) => row(id, 1)) }, 'read');
+      expect(await numbersOf('read', ['d', 'a'])).toEqual(['d1', 'a1']);
+      expect(read).toEqual([['a'], ['a']]);
+    });
+
+    it('shows a change and a removal', async () => {
+      const { value, write } = await openWithStored();
+      await value();
+      await write({ update: [row('a', 2)] }, 'read');
+      expect(await value()).toBe('a2');
+      await write({ remove: ['a'] }, 'read');
+      expect(await value()).toBeUndefined();
+    });
+
+    it('does not keep what a commit changes that begins while it is read', async () => {
+      const { value, write, reading } = await openWithStored();
+      const answer = Promise.withResolvers<void>();
+      reading.answer = answer.promise;
+      const early = value();
+      await write({ remove: ['a'] }, 'read');
+      answer.resolve();
+      expect(await early).toBe('a1');
+      expect(await value()).toBeUndefined();
+    });
+
+    it('does not keep what is read while a commit that changes it is under way', async () => {
+      const { value, write, planted } = await openWithStored();
+      const end = Promise.withResolvers<void>();
+      planted.commit = (commit) => end.promise.then(commit);
+      const removing = write({ remove: ['a'] }, 'read');
+      expect(await value()).toBe('a1');
+      end.resolve();
+      await removing;
+      expect(await value()).toBeUndefined();
+    });
+
+    it('does not keep what is read while the lease is taken', async () => {
+      const { value, takeLease, reading, read } = await openWithStored();
+      const answer = Promise.withResolvers<void>();
+      reading.answer = answer.promise;
+      const early = value();
+      await takeLease();
+      answer.resolve();
+      await early;
+      await value();
+      expect(read).toEqual([['a'], ['a']]);
+    });
   });
 });

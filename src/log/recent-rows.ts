@@ -1,20 +1,48 @@
 import type { Row, TableDefinition } from './records.ts';
 import type { Batch, LogStore } from './store.ts';
 
+/** What is kept of one table. */
+interface Kept {
+  readonly rows: Map<string, Row>;
+  readonly capacity: number;
+  readonly reads: boolean;
+  /** Ids that commits under way change, each with how many of these there are. */
+  readonly changing: Map<string, number>;
+  /** For each read under way, which of the ids that it asks for no commit has begun to change meanwhile. */
+  readonly asked: Set<Set<string>>;
+}
+
 /**
  * A store that remembers the rows written last of those tables that ask for it (`recent`): what changes a row again a
- * moment later need not read it.
+ * moment later need not read it. Of some it remembers those that were read, too (`recentReads`).
  *
  * Guarantee: a remembered row is what the store says, because it is this process alone that writes. A row is forgotten
  * when a commit that changes it begins, and remembered again when that commit went through and no later one has begun
- * meanwhile; so neither a failure nor an answer that comes late leaves an old version behind. Taking the lease forgets
- * everything: another process may have written.
+ * meanwhile; so neither a failure nor an answer that comes late leaves an old version behind. One that was read is
+ * remembered only if no commit that changes it was under way at any time since it was asked for. Taking the lease
+ * forgets everything: another process may have written.
  */
 export const withRecentRows = (store: LogStore, tables: readonly TableDefinition[]): LogStore => {
-  const kept = new Map<string, { readonly rows: Map<string, Row>; readonly capacity: number }>();
-  for (const { name, recent = 0 } of tables)
-    if (recent > 0) kept.set(name, { rows: new Map(), capacity: recent });
+  const kept = new Map<string, Kept>();
+  for (const { name, recent = 0, recentReads = false } of tables) {
+    if (recent === 0) continue;
+    const known = { rows: new Map(), capacity: recent, changing: new Map(), asked: new Set<Set<string>>() };
+    kept.set(name, { ...known, reads: recentReads });
+  }
   let commits = 0;
+
+  const change = ({ writes }: Batch, by: 1 | -1): void => {
+    for (const { table, update, remove, insert } of writes) {
+      const known = kept.get(table);
+      if (known?.reads !== true) continue;
+      for (const id of [...insert, ...update].map((row) => row.id).concat(remove)) {
+        const count = (known.changing.get(id) ?? 0) + by;
+        if (count > 0) known.changing.set(id, count);
+        else known.changing.delete(id);
+        for (const ids of known.asked) ids.delete(id);
+      }
+    }
+  };
 
   const forget = ({ writes }: Batch): void => {
     for (const { table, update, remove } of writes) {
@@ -24,44 +52,79 @@ export const withRecentRows = (store: LogStore, tables: readonly TableDefinition
     }
   };
 
+  const forgetAll = (): void => {
+    commits += 1;
+    for (const { rows, asked } of kept.values()) {
+      rows.clear();
+      for (const ids of asked) ids.clear();
+    }
+  };
+
   const remember = ({ writes }: Batch): void => {
     for (const { table, insert, update } of writes) {
       const known = kept.get(table);
       if (known === undefined) continue;
-      const { rows, capacity } = known;
-      for (const row of insert) rows.set(row.id, row);
-      for (const row of update) rows.set(row.id, row);
-      for (const id of rows.keys()) {
-        if (rows.size <= capacity) break;
-        rows.delete(id);
-      }
+      for (const row of insert) known.rows.set(row.id, row);
+      for (const row of update) known.rows.set(row.id, row);
+      shrink(known);
+    }
+  };
+
+  const read = async (table: string, ids: readonly string[]): Promise<readonly Row[]> => {
+    const known = kept.get(table);
+    if (known?.reads !== true) return store.getRows(table, ids);
+    const asked = new Set(ids.filter((id) => !known.changing.has(id)));
+    known.asked.add(asked);
+    try {
+      const rows = await store.getRows(table, ids);
+      for (const row of rows) if (asked.has(row.id)) known.rows.set(row.id, row);
+      shrink(known);
+      return rows;
+    } finally {
+      known.asked.delete(asked);
     }
   };
 
   return {
     ...store,
     async acquire() {
-      commits += 1;
-      for (const { rows } of kept.values()) rows.clear();
-      return store.acquire();
+      forgetAll();
+      try {
+        return await store.acquire();
+      } finally {
+        // What was read meanwhile may be of either holder.
+        forgetAll();
+      }
     },
     async commit(batch) {
       commits += 1;
       const mine = commits;
       forget(batch);
-      await store.commit(batch);
+      change(batch, 1);
+      try {
+        await store.commit(batch);
+      } finally {
+        change(batch, -1);
+      }
       if (mine === commits) remember(batch);
     },
     async getRows(table, ids) {
       const rows = kept.get(table)?.rows;
       const missing = rows === undefined ? ids : ids.filter((id) => !rows.has(id));
-      if (rows === undefined || missing.length === ids.length) return store.getRows(table, ids);
+      if (rows === undefined || missing.length === ids.length) return read(table, ids);
       // Looked up before the wait: what it holds now is what was acknowledged when it was asked for.
       const known = new Map(ids.flatMap((id) => entryOf(id, rows.get(id))));
-      for (const row of await store.getRows(table, missing)) known.set(row.id, row);
+      if (missing.length > 0) for (const row of await read(table, missing)) known.set(row.id, row);
       return ids.flatMap((id) => known.get(id) ?? []);
     },
   };
+};
+
+const shrink = ({ rows, capacity }: Kept): void => {
+  for (const id of rows.keys()) {
+    if (rows.size <= capacity) break;
+    rows.delete(id);
+  }
 };
 
 const entryOf = (id: string, row: Row | undefined): (readonly [string, Row])[] =>

@@ -9,22 +9,16 @@ import { EgressError, type Egress, type EgressResponse } from '../egress/egress.
 import type { Log } from '../log/log.ts';
 import type { ActionOutcome, AttemptContext, Executor } from '../dispatch/outcome.ts';
 import { readDefinition, type DeliveryRules } from './delivery-rules.ts';
-import { redact, requestDetail, responseDetail, timingDetail } from './detail.ts';
+import { requestDetail, responseDetail, timingDetail } from './detail.ts';
 import { disableEndpoint } from './disable.ts';
 import { createInFlight } from './in-flight.ts';
 import { createRecentLatency } from './latency.ts';
+import { createOpenings, type OpenedSecrets } from './opened.ts';
 import { buildRequest, type DeliveryRequest } from './request.ts';
 import { verdictOfError, verdictOfStatus, type Verdict } from './response-rules.ts';
 import { policyOf } from './retry.ts';
 import { retryAfterMs } from '../egress/retry-after.ts';
-import {
-  asWebhookRow,
-  openSecrets,
-  targetIdOf,
-  WEBHOOK_TABLE,
-  type WebhookRow,
-  type WebhookSecrets,
-} from './row.ts';
+import { asWebhookRow, targetIdOf, WEBHOOK_TABLE, type WebhookRow } from './row.ts';
 import type { SecretBox } from './secret-box.ts';
 
 export interface DeliveryDeps {
@@ -47,11 +41,12 @@ export interface DeliveryDeps {
 export function createDeliveryExecutor(deps: DeliveryDeps): Executor {
   const inFlight = createInFlight();
   const latency = createRecentLatency();
+  const open = createOpenings(deps.box);
 
   async function send(
     context: AttemptContext,
     row: WebhookRow,
-    secrets: WebhookSecrets,
+    opened: OpenedSecrets,
   ): Promise<ActionOutcome> {
     const rules = readDefinition(context.definition);
     const queuedAt = deps.clock.now();
@@ -60,7 +55,7 @@ export function createDeliveryExecutor(deps: DeliveryDeps): Executor {
       const request = buildRequest({
         ...context,
         row,
-        secrets,
+        opened,
         name: rules.name,
         format: rules.format,
         nowMs: deps.clock.now(),
@@ -98,14 +93,14 @@ export function createDeliveryExecutor(deps: DeliveryDeps): Executor {
       const ours = error.ours || (error.code === 'timeout' && timeoutMs < rules.timeoutMs);
       const detail = { request: requestDetail(request) };
       return ours
-        ? oursOutcome(error.code, redact(error.message, request.secretTexts), detail)
+        ? oursOutcome(error.code, request.opened.hide(error.message), detail)
         : outcomeOf(verdictOfError(error, rules.retryOn), { detail, request });
     }
     latency.record(row.id, response.durationMs);
     const verdict = verdictOfStatus(response.status, rules.retryOn);
     const detail = {
       request: requestDetail(request),
-      response: responseDetail(response, request.secretTexts),
+      response: responseDetail(response, request.opened.hide),
       timings: timingDetail(response),
     };
     if (verdict.kind === 'failed' && verdict.disable) {
@@ -133,13 +128,13 @@ export function createDeliveryExecutor(deps: DeliveryDeps): Executor {
   return {
     async execute(context) {
       let row: WebhookRow | undefined;
-      let secrets: WebhookSecrets;
+      let opened: OpenedSecrets;
       try {
         const stored = await deps.log.records.get(WEBHOOK_TABLE.name, webhookIdOf(context));
         row = stored === undefined ? undefined : asWebhookRow(stored);
         if (row === undefined) return skipped('the webhook has been removed');
         if (!row.enabled) return skipped(row.disabled_reason ?? 'the webhook is disabled');
-        secrets = openSecrets(deps.box, row);
+        opened = open(row);
       } catch (error) {
         if (!isCrucibleError(error)) throw error;
         deps.logger.error(
@@ -149,7 +144,7 @@ export function createDeliveryExecutor(deps: DeliveryDeps): Executor {
         return oursOutcome(error.code, error.message, {});
       }
       try {
-        return await send(context, row, secrets);
+        return await send(context, row, opened);
       } catch (error) {
         // Called off while it waited for a place.
         if (context.signal.aborted && error === context.signal.reason) {
@@ -212,11 +207,11 @@ function outcomeOf(
       return {
         kind: 'failed',
         code: verdict.code,
-        message: redact(verdict.message, request.secretTexts),
+        message: request.opened.hide(verdict.message),
         detail,
       };
     case 'retryable': {
-      const message = redact(verdict.message, request.secretTexts);
+      const message = request.opened.hide(verdict.message);
       return {
         kind: 'retryable',
         code: verdict.code,

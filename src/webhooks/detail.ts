@@ -1,6 +1,7 @@
 import type { JsonObject } from '../kernel/json.ts';
-import { redactForms, secretForms } from '../kernel/redaction.ts';
+import type { Redactor } from '../kernel/redaction.ts';
 import type { EgressResponse } from '../egress/egress.ts';
+import { REDACTED } from './opened.ts';
 import type { DeliveryRequest } from './request.ts';
 
 /**
@@ -8,30 +9,18 @@ import type { DeliveryRequest } from './request.ts';
  * a receiver may echo it in its headers or its body.
  */
 
-const REDACTED = '[secret]';
-
 /** Session cookies of the receiver are nobody's business here. */
 const DROPPED_RESPONSE_HEADERS = new Set(['set-cookie', 'set-cookie2']);
 
-/** Replaces every secret in a text, also where it stands as JSON, form, URL or base64 text. `cut`: it may end in one. */
-const redactor = (secretTexts: readonly string[]): ((text: string, cut?: boolean) => string) => {
-  const marks = new Map(secretTexts.flatMap(secretForms).map((form) => [form, REDACTED] as const));
-  return (text, cut = false) => redactForms(text, marks, cut);
-};
-
-export const redact = (text: string, secretTexts: readonly string[]): string => redactor(secretTexts)(text);
-
-export function requestDetail({ url, headers, secretHeaders, secretTexts }: DeliveryRequest): JsonObject {
-  const hide = redactor(secretTexts);
+export function requestDetail({ url, headers, opened }: DeliveryRequest): JsonObject {
   const shown = Object.entries(headers).map(([name, value]) => [
     name,
-    secretHeaders.has(name) ? REDACTED : hide(value),
+    opened.hiddenHeaders.has(name) ? REDACTED : opened.hide(value),
   ]);
   return { method: 'POST', url, headers: Object.fromEntries(shown) as JsonObject };
 }
 
-export function responseDetail(response: EgressResponse, secretTexts: readonly string[]): JsonObject {
-  const hide = redactor(secretTexts);
+export function responseDetail(response: EgressResponse, hide: Redactor): JsonObject {
   const headers = Object.entries(response.headers)
     .filter(([name]) => !DROPPED_RESPONSE_HEADERS.has(name))
     .map(([name, value]) => [name, storable(hide(value))]);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { newId } from '../kernel/ids.ts';
 import type { CrucibleEvent } from '../events/envelope.ts';
+import { prepareSecrets } from './opened.ts';
 import { buildRequest, messageIdOf } from './request.ts';
 import type { WebhookRow, WebhookSecrets } from './row.ts';
 import { newSigningSecret } from './signing-secret.ts';
@@ -35,7 +36,12 @@ const build = (secrets: Partial<WebhookSecrets>, nowMs = NOW, attempt = 1, of = 
     row,
     run,
     event: of,
-    secrets: { signing: [{ secret: newSigningSecret(), until: null }], auth: null, headers: {}, ...secrets },
+    opened: prepareSecrets({
+      signing: [{ secret: newSigningSecret(), until: null }],
+      auth: null,
+      headers: {},
+      ...secrets,
+    }),
     name: 'notes',
     format: 'crucible',
     attempt,

@@ -2,8 +2,9 @@ import type { JsonObject } from '../kernel/json.ts';
 import { toCloudEvent } from '../events/cloudevent.ts';
 import type { CrucibleEvent } from '../events/envelope.ts';
 import type { Run } from '../dispatch/run.ts';
-import type { WebhookRow, WebhookSecrets } from './row.ts';
-import { signCrucible, signStandard } from './sign.ts';
+import type { OpenedSecrets } from './opened.ts';
+import type { WebhookRow } from './row.ts';
+import { basicCredentials, signCrucible, signStandard } from './sign.ts';
 import { attemptTraceparent } from './trace-context.ts';
 import type { WebhookAuth } from './webhook.ts';
 
@@ -13,15 +14,13 @@ export interface DeliveryRequest {
   readonly headers: Readonly<Record<string, string>>;
   /** What was signed, and what must be sent, byte for byte. */
   readonly body: string;
-  /** Names, in lower case, of headers that no record may show. */
-  readonly secretHeaders: ReadonlySet<string>;
-  /** The texts that no record may show, wherever a receiver may echo them. */
-  readonly secretTexts: readonly string[];
+  /** What is secret of it. */
+  readonly opened: OpenedSecrets;
 }
 
 export interface RequestParts {
   readonly row: WebhookRow;
-  readonly secrets: WebhookSecrets;
+  readonly opened: OpenedSecrets;
   readonly event: CrucibleEvent;
   readonly run: Pick<Run, 'id' | 'generation'>;
   readonly name: string;
@@ -40,13 +39,12 @@ export const messageIdOf = (runId: string): string => `msg_${runId.replace(/^run
 
 /** Builds and signs the request of one attempt. Pure. */
 export function buildRequest(parts: RequestParts): DeliveryRequest {
-  const { row, secrets, event, run, attempt, nowMs } = parts;
+  const { row, opened, event, run, attempt, nowMs } = parts;
+  const { secrets } = opened;
   const body = JSON.stringify(bodyOf(parts));
   const id = messageIdOf(run.id);
   const timestamp = Math.floor(nowMs / 1000);
-  const signing = secrets.signing
-    .filter(({ until }) => until === null || nowMs < until)
-    .map(({ secret }) => secret);
+  const keys = opened.signing.filter(({ until }) => until === null || nowMs < until).map(({ key }) => key);
   const custom = { ...row.options.headers, ...secrets.headers };
   const auth = authHeaders(secrets.auth, body);
 
@@ -64,16 +62,13 @@ export function buildRequest(parts: RequestParts): DeliveryRequest {
       'x-crucible-attempt': String(attempt),
       'webhook-id': id,
       'webhook-timestamp': String(timestamp),
-      'webhook-signature': signStandard({ id, timestamp, body, secrets: signing }),
+      'webhook-signature': signStandard({ id, timestamp, body, keys }),
       traceparent: attemptTraceparent(event, `${run.id}.${run.generation}.${attempt}`),
       'x-correlation-id': headerSafe(event.correlation_id),
     },
   ]);
 
-  const secretHeaders = new Set(Object.keys(secrets.headers).map((name) => name.toLowerCase()));
-  if (secrets.auth?.type === 'header') secretHeaders.add(secrets.auth.name.toLowerCase());
-  secretHeaders.add('authorization');
-  return { url: row.url, headers, body, secretHeaders, secretTexts: secretTextsOf(secrets) };
+  return { url: row.url, headers, body, opened };
 }
 
 function bodyOf({ format, event, row, name }: RequestParts): JsonObject {
@@ -101,10 +96,6 @@ function authHeaders(auth: WebhookAuth | null, body: string): Record<string, str
   }
 }
 
-/** RFC 7617, with UTF-8. */
-const basicCredentials = (username: string, password: string): string =>
-  Buffer.from(`${username}:${password}`, 'utf8').toString('base64');
-
 const lowerCased = (parts: readonly Readonly<Record<string, string>>[]): Record<string, string> =>
   Object.fromEntries(
     parts.flatMap((part) =>
@@ -115,15 +106,3 @@ const lowerCased = (parts: readonly Readonly<Record<string, string>>[]): Record<
 /** A correlation id that came from outside may hold what a header cannot. */
 const headerSafe = (value: string): string =>
   /^[\x21-\x7e]+$/.test(value) ? value : encodeURIComponent(value);
-
-/** Shorter texts would be found in every answer, and are no secrets worth the name. */
-const SHORTEST_SECRET = 4;
-
-function secretTextsOf({ auth, signing, headers }: WebhookSecrets): readonly string[] {
-  const texts = [...signing.map(({ secret }) => secret), ...Object.values(headers)];
-  if (auth?.type === 'bearer') texts.push(auth.token);
-  if (auth?.type === 'hmac') texts.push(auth.secret);
-  if (auth?.type === 'header') texts.push(auth.value);
-  if (auth?.type === 'basic') texts.push(auth.password, basicCredentials(auth.username, auth.password));
-  return texts.filter((text) => text.length >= SHORTEST_SECRET).sort((a, b) => b.length - a.length);
-}

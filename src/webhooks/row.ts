@@ -43,7 +43,13 @@ export interface WebhookSecrets {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-export const WEBHOOK_TABLE: TableDefinition = { name: 'webhook', indexes: [] };
+/** Every delivery reads one, and they seldom change. */
+export const WEBHOOK_TABLE: TableDefinition = {
+  name: 'webhook',
+  indexes: [],
+  recent: 10_000,
+  recentReads: true,
+};
 
 /** The name that dispatch knows a webhook by. */
 export const targetIdOf = (webhookId: string): string => `webhook:${webhookId}`;

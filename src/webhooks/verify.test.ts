@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import * as fc from 'fast-check';
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, it } from 'vitest';
-import { signCrucible, signStandard } from './sign.ts';
+import { signCrucible, signStandard, standardKey } from './sign.ts';
 import { newSigningSecret } from './signing-secret.ts';
 import { verifyCrucible, verifyStandard, WebhookVerificationError } from './verify.ts';
 
@@ -43,7 +43,7 @@ const problemOf = (work: () => unknown): string => {
 describe('Standard Webhooks signatures', () => {
   it('are those of the published vector', () => {
     const { secret, id, timestamp, body, signature } = VECTOR;
-    expect(signStandard({ id, timestamp, body, secrets: [secret] })).toBe(signature);
+    expect(signStandard({ id, timestamp, body, keys: [standardKey(secret)] })).toBe(signature);
     expect(check()).toEqual({ id, timestamp: new Date(NOW) });
   });
 
@@ -53,7 +53,7 @@ describe('Standard Webhooks signatures', () => {
         const secret = newSigningSecret();
         const body = JSON.stringify({ text });
         const timestamp = Math.floor(Date.now() / 1000);
-        const ours = signStandard({ id, timestamp, body, secrets: [secret] });
+        const ours = signStandard({ id, timestamp, body, keys: [standardKey(secret)] });
         const official = new Webhook(secret);
         const sent = { 'webhook-id': id, 'webhook-timestamp': String(timestamp), 'webhook-signature': ours };
         expect(official.verify(body, sent)).toEqual({ text });
@@ -70,13 +70,18 @@ describe('Standard Webhooks signatures', () => {
       id: 'msg_1',
       timestamp: VECTOR.timestamp,
       body: 'b',
-      secrets: [after, before],
+      keys: [after, before].map(standardKey),
     });
     expect(both.split(' ')).toHaveLength(2);
     const sent = headers({ 'webhook-id': 'msg_1', 'webhook-signature': both });
     for (const secret of [before, after])
       expect(check({ headers: sent, body: 'b', secret }).id).toBe('msg_1');
-    const onlyOld = signStandard({ id: 'msg_1', timestamp: VECTOR.timestamp, body: 'b', secrets: [before] });
+    const onlyOld = signStandard({
+      id: 'msg_1',
+      timestamp: VECTOR.timestamp,
+      body: 'b',
+      keys: [standardKey(before)],
+    });
     const changing = headers({ 'webhook-id': 'msg_1', 'webhook-signature': onlyOld });
     expect(check({ headers: changing, body: 'b', secret: [after, before] }).id).toBe('msg_1');
   });
