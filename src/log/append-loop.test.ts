@@ -322,6 +322,53 @@ describe('a failing commit', () => {
     await log.append(events(1));
     expect(log.head()).toBe(1);
   });
+
+  test('whoever waits too long for a server that hangs is refused, and the commit under way still counts', async () => {
+    const hanging = Promise.withResolvers<void>();
+    const { log, fatal } = await open({
+      limits: { recoverWithinMs: 1 },
+      wrap: (store) => ({
+        ...store,
+        recoverable: true,
+        async commit(batch) {
+          await hanging.promise;
+          await store.commit(batch);
+        },
+      }),
+    });
+    expect(log.problem()).toBeUndefined();
+    const keyed = { ...events(1), idempotency: { scope: 's', key: 'k', hash: 'h' } };
+    const waiting = [log.append(keyed), log.append(events(1))];
+    for (const one of waiting) expect((await failure(one)).code).toBe('log_unavailable');
+    expect((await failure(log.append(events(1)))).code).toBe('log_unavailable');
+    expect(log.problem()).toMatch(/cannot be written/);
+    hanging.resolve();
+    await log.settled();
+    await new Promise(setImmediate);
+    expect(log.problem()).toBeUndefined();
+    const repeat = await log.append(keyed);
+    expect([repeat.repeated, repeat.events[0]?.position]).toEqual([true, 1]);
+    expect(fatal).toEqual([]);
+  });
+
+  test('a log whose server is away closes at once, and that is no failure', async () => {
+    let opened = false;
+    const never = Promise.withResolvers<never>();
+    const { log, fatal } = await open({
+      wrap: (store) => ({
+        ...store,
+        recoverable: true,
+        acquire: () => (opened ? never.promise : store.acquire()),
+        commit: () => Promise.reject(new CommitFailure('unknown', 'lost')),
+      }),
+    });
+    opened = true;
+    const waiting = log.append(events(1));
+    await expect.poll(() => log.problem()).toMatch(/lease is taken anew/);
+    const [error] = await Promise.all([failure(waiting), log.close()]);
+    expect(error.code).toBe('log_unavailable');
+    expect(fatal).toEqual([]);
+  });
 });
 
 describe('the reactor', () => {

@@ -6,6 +6,7 @@ import type { Logger } from '../kernel/logger.ts';
 import { judgeGroup, type JudgedGroup } from './group.ts';
 import type { LogLimits } from './limits.ts';
 import type { AppendRequest, AppendResult, Committed, Reactor } from './log.ts';
+import { createPatience } from './patience.ts';
 import { readPrior, type Prior } from './prior.ts';
 import { createRequestQueue, type Queued } from './queue.ts';
 import { reacquire, withDeadline } from './recovery.ts';
@@ -20,11 +21,14 @@ import { termsOf } from './terms.ts';
  *
  *   open        takes requests; commits what queued while the previous commit ran, without a timer
  *   recovering  the outcome of a commit is unknown and the store is a server: takes the next epoch, which refuses the
- *               commit in doubt, then learns from the head record whether it was written. Requests queue meanwhile;
- *               after `recoverWithinMs` they are refused until the lease is ours again     -> open, failed
- *   closing     refuses new requests, commits the queued ones                              -> closed, failed
- *   failed      fenced off, or an unknown outcome in the embedded store: refuses everything; `onFatal` was called once
+ *               commit in doubt, then learns from the head record whether it was written                -> open, failed
+ *   closing     refuses new requests, commits the queued ones; a server that is away is not waited for  -> closed, failed
+ *   failed      fenced off, or an unknown outcome in the embedded store: refuses everything; `onFatal` was called once,
+ *               unless it is closing because the server is away
  *   closed
+ *
+ * In each of them, whoever has waited `recoverWithinMs` for a server that does not answer is refused, and so is who
+ * comes then, until it has answered.
  */
 type State = 'open' | 'recovering' | 'closing' | 'failed' | 'closed';
 
@@ -55,6 +59,8 @@ export interface AppendLoop {
   head(): number;
   /** Resolves when the commit that is being written now, if any, is acknowledged or has failed. */
   settled(): Promise<void>;
+  /** Why nothing can be written at the moment, in words; undefined while it can. */
+  problem(): string | undefined;
   close(): Promise<void>;
 }
 
@@ -72,6 +78,11 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
   let renewDue = false;
   let leaseProlonged = false;
   let pump: Promise<void> | undefined;
+  const patience = createPatience<Queued>(store.recoverable ? limits.recoverWithinMs : undefined, (group) => {
+    refusal ??= unavailableBecause(new Error(`no answer within ${limits.recoverWithinMs} ms`));
+    for (const queued of group) queued.reject(refusal);
+    queue.refuseAll(refusal);
+  });
 
   const renewLater = (): void => {
     if (!leaseProlonged) {
@@ -99,8 +110,9 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
 
   const work = async (): Promise<void> => {
     while (hasWork()) {
-      if (renewDue) await renew();
+      if (renewDue) await patience.during([], renew);
       else await commitGroup(queue.take());
+      if (state === 'open') refusal = undefined;
     }
   };
 
@@ -113,7 +125,10 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
     }
   };
 
-  const commitGroup = async (taken: readonly Queued[]): Promise<void> => {
+  const commitGroup = (taken: readonly Queued[]): Promise<void> =>
+    patience.during(taken, () => readAndCommit(taken));
+
+  const readAndCommit = async (taken: readonly Queued[]): Promise<void> => {
     let read: { readonly prior: Prior; readonly group: readonly Queued[] };
     try {
       read = await withDeadline(readFor(taken), limits.commitTimeoutMs);
@@ -242,16 +257,10 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
       return 'failed';
     };
     if (error instanceof CommitFailure && error.kind === 'fenced') return failed(fencedOff(error));
-    if (!store.recoverable) return failed(unavailableBecause(error));
+    if (!store.recoverable || state === 'closing') return failed(unavailableBecause(error));
 
-    const before = state;
     state = 'recovering';
     logger.warn({ cause: messageOf(error) }, 'The outcome of a commit is unknown, taking the lease anew');
-    const patience = setTimeout(() => {
-      refusal = unavailableBecause(error);
-      for (const queued of group) queued.reject(refusal);
-      queue.refuseAll(refusal);
-    }, limits.recoverWithinMs);
     try {
       const lease = await reacquire(store, {
         attemptTimeoutMs: limits.commitTimeoutMs,
@@ -261,14 +270,12 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
       const written = batch !== undefined && lease.batch === batch.id;
       if (!written && (lease.batch !== lastBatch || lease.head !== head)) return failed(fencedOff(error));
       epoch = lease.epoch;
-      refusal = before === 'closing' ? closed() : undefined;
-      state = before;
+      state = aborted.signal.aborted ? 'closing' : 'open';
+      if (state === 'open') refusal = undefined;
       logger.info({ epoch, written }, 'The log is writable again');
       return written ? 'written' : 'not_written';
     } catch (cause) {
       return failed(isCrucibleError(cause, 'fenced') ? fencedOff(cause) : unavailableBecause(cause));
-    } finally {
-      clearTimeout(patience);
     }
   };
 
@@ -283,17 +290,25 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
 
   const fail = (error: CrucibleError): void => {
     if (state === 'failed' || state === 'closed') return;
+    // Asked to stop anyway, and the next start finds out what was written.
+    const stopping = store.recoverable && aborted.signal.aborted && error.code !== 'fenced';
     state = 'failed';
     refusal = error;
     clearInterval(renewal);
     logger.error({ code: error.code, cause: messageOf(error.cause ?? error) }, error.message);
     queue.refuseAll(error);
-    deps.onFatal(error);
+    if (!stopping) deps.onFatal(error);
   };
 
   return {
     head: () => head,
     settled: () => underWay,
+    problem: () => {
+      if (refusal !== undefined) return refusal.message;
+      return state === 'recovering'
+        ? 'The database failed or did not answer; its lease is taken anew'
+        : undefined;
+    },
     async append(request) {
       if (refusal !== undefined) throw refusal;
       checkRequest(request, store);
@@ -305,7 +320,7 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
       if (state === 'closed') return;
       refusal ??= closed();
       if (state === 'open') state = 'closing';
-      if (state === 'recovering') aborted.abort();
+      aborted.abort();
       while (pump !== undefined) await pump;
       clearInterval(renewal);
       if (state === 'closing') await release();

@@ -111,6 +111,7 @@ export const createLog = async (deps: LogDeps): Promise<Log> => {
     tail: (options) => tail(reads, { recent, moved: signal.moved }, options),
     head: loop.head,
     settled: loop.settled,
+    problem: loop.problem,
     firstAvailable: reads.firstAvailable,
     positionAt: (timeMs) => positionAt(reads, timeMs),
     onCommit(listener) {

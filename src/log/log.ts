@@ -152,6 +152,8 @@ export interface Log {
    * event cannot be read yet.
    */
   settled(): Promise<void>;
+  /** Why nothing can be written at the moment, in words; undefined while it can. */
+  problem(): string | undefined;
   /** The first position that retention has kept. */
   firstAvailable(): number;
   /** The position of the last event committed at or before this time (ms); 0 if none. By binary search. */

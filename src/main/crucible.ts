@@ -108,7 +108,7 @@ const open = async (deps: CrucibleDeps, closers: Closers): Promise<Crucible> => 
     services,
     access,
     admission: config.httpAccess,
-    health: healthOf({ temporal, starter }),
+    health: healthOf({ log, temporal, starter }),
     logger: logger.child({ component: 'http' }),
     version,
   });

@@ -1,15 +1,24 @@
 import type { Starter } from '../dispatch/starter.ts';
 import type { ComponentState, Health } from '../http/health.ts';
+import type { Log } from '../log/log.ts';
 import type { Temporal } from '../temporal/temporal.ts';
 
 /**
- * What `/readyz` shows. Without Temporal the server still takes writes, and runs wait: it is degraded, not down.
+ * What `/readyz` shows. Without Temporal the server still takes writes, and runs wait: it is degraded, not down. Without
+ * its database it takes none.
  */
-export const healthOf = (parts: { readonly temporal: Temporal; readonly starter: Starter }): Health => ({
+export const healthOf = (parts: {
+  readonly log: Pick<Log, 'problem'>;
+  readonly temporal: Temporal;
+  readonly starter: Starter;
+}): Health => ({
   components: (): readonly ComponentState[] => {
     const problem = parts.temporal.problem() ?? parts.starter.blocked;
+    const logProblem = parts.log.problem();
     return [
-      { name: 'log', state: 'ready' },
+      logProblem === undefined
+        ? { name: 'log', state: 'ready' }
+        : { name: 'log', state: 'failed', detail: logProblem },
       problem === undefined && parts.temporal.state() === 'working'
         ? { name: 'temporal', state: 'ready' }
         : { name: 'temporal', state: 'degraded', detail: problem ?? parts.temporal.state() },

@@ -15,6 +15,7 @@ const ROCKSDB_LIMITS = {
 };
 
 const CONNECT_TIMEOUT_MS = 15_000;
+const CLOSE_TIMEOUT_MS = 2_000;
 
 /** A session in one database. */
 export interface Connection {
@@ -69,7 +70,9 @@ const connectRemote = async (options: ConnectOptions): Promise<Connection> => {
       cause,
     });
   }
-  return { db, embedded: false, close: async () => void (await db.close()) };
+  // A server that hangs never says good-bye.
+  const close = () => within(db.close(), CLOSE_TIMEOUT_MS).then(ignore, ignore);
+  return { db, embedded: false, close };
 };
 
 const connectEmbedded = async (options: ConnectOptions): Promise<Connection> => {
@@ -146,6 +149,8 @@ const openFailure = (directory: string, error: unknown): CrucibleError => {
     cause: error,
   });
 };
+
+const ignore = (): void => undefined;
 
 const within = async <T>(work: Promise<T>, timeoutMs: number): Promise<T> => {
   const late = Promise.withResolvers<never>();

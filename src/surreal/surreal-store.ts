@@ -59,6 +59,8 @@ export const openSurrealStore = async (options: ConnectOptions & SurrealStoreOpt
 };
 
 const CONFLICT_ATTEMPTS = 10;
+/** How long a read waits for a server. The client library would wait for it to come back. ms */
+const READ_TIMEOUT_MS = 5_000;
 
 /** The storage on a connection that is open. */
 export const createSurrealStore = async (
@@ -79,7 +81,8 @@ export const createSurrealStore = async (
     return table;
   };
   const read = async <T>(text: string, bindings: Record<string, unknown>): Promise<readonly T[]> => {
-    const [rows] = await db.query<[readonly T[]]>(text, bindings);
+    const reading = db.query<[readonly T[]]>(text, bindings);
+    const [rows] = await (embedded ? reading : answeredInTime(reading, READ_TIMEOUT_MS));
     return rows;
   };
 
@@ -175,6 +178,25 @@ export const createSurrealStore = async (
       return found.map(([id, words]): StoredText => ({ id, words }));
     },
   };
+};
+
+const answeredInTime = async <T>(reading: PromiseLike<T>, timeoutMs: number): Promise<T> => {
+  const late = Promise.withResolvers<never>();
+  const timeout = setTimeout(
+    () =>
+      late.reject(
+        new CrucibleError('log_unavailable', `The database did not answer within ${timeoutMs} ms`, {
+          hint: 'Nothing was changed: send the request again when the database is back.',
+          retryAfterMs: 1_000,
+        }),
+      ),
+    timeoutMs,
+  );
+  try {
+    return await Promise.race([reading, late.promise]);
+  } finally {
+    clearTimeout(timeout);
+  }
 };
 
 const findText = (kind: TermKind, terms: number): string =>

@@ -52,6 +52,13 @@ const createHook = async (rest: Rest): Promise<void> => {
 const publish = (rest: Rest, n: number) =>
   rest('POST', '/events', { type: 'custom.tick', payload: { n } }, { 'idempotency-key': `tick-${n}` });
 
+/** What `/readyz` says, and of the log. */
+const logStateOf = async ({ url }: TestServer): Promise<readonly unknown[]> => {
+  const answer = await fetch(`${url}/readyz`);
+  const { components } = (await answer.json()) as { components: readonly { name: string; state: string }[] };
+  return [answer.status, components.find(({ name }) => name === 'log')?.state];
+};
+
 /** What each key stands for in the log; every key once, and no position missing. */
 const ticks = async (rest: Rest): Promise<ReadonlyMap<unknown, { id: string; position: number }>> => {
   const events = await readAll(rest);
@@ -93,6 +100,9 @@ describe.skipIf(binary === undefined).concurrent(`servers on a SurrealDB server$
     const refused = await publish(rest, 10);
     expect([refused.status, refused.body.code]).toEqual([503, 'log_unavailable']);
     expect(refused.headers.get('retry-after')).toMatch(/^\d+$/);
+    const read = await rest('GET', '/events');
+    expect([read.status, read.body.code]).toEqual([503, 'log_unavailable']);
+    expect(await logStateOf(server)).toEqual([503, 'failed']);
 
     await place.database.start();
     for (let n = 0; n < 50; n += 1) await expect.poll(() => send(n), WAIT).toBe(201);
@@ -100,8 +110,30 @@ describe.skipIf(binary === undefined).concurrent(`servers on a SurrealDB server$
     expect(stored.size).toBe(50);
     for (const [n, { id, position }] of acknowledged) expect(stored.get(n)).toMatchObject({ id, position });
     await allRan(expect, rest);
+    await expect.poll(() => logStateOf(server), WAIT).toEqual([200, 'ready']);
     expect(await server.stop()).toBe(0);
   });
+
+  it.each(['gone', 'hanging'] as const)(
+    'end in good order when they are asked to while it is %s',
+    async (how) => {
+      await using place = await openPlace();
+      const server = await place.start();
+      const rest = restOf(server.url);
+      await createHook(rest);
+      expect((await publish(rest, 1)).status).toBe(201);
+      if (how === 'gone') await place.database.kill();
+      else place.database.hang();
+      const late = publish(rest, 2);
+      expect(await server.stop()).toBe(0);
+      expect([503, 'no answer']).toContain(
+        await late.then(
+          ({ status }) => status,
+          () => 'no answer',
+        ),
+      );
+    },
+  );
 
   it('follow each other: the next takes the lease of one that hangs, which can write no more and ends', async ({
     expect,

@@ -29,6 +29,8 @@ export interface SurrealServer extends AsyncDisposable {
   readonly url: string;
   /** As a power cut would do it. */
   kill(): Promise<void>;
+  /** Keeps its connections and answers nothing. */
+  hang(): void;
   /** On the same port and the same data. */
   start(): Promise<void>;
 }
@@ -65,6 +67,7 @@ export const startSurrealServer = async (binary: string): Promise<SurrealServer>
   return {
     url: `ws://127.0.0.1:${port}/rpc`,
     kill,
+    hang: () => void child?.kill('SIGSTOP'),
     start,
     async [Symbol.asyncDispose]() {
       await kill();

@@ -142,7 +142,7 @@ describe.skipIf(binary === undefined)(`a SurrealDB server that fails, and other 
         if (message.includes('writable again')) writable.resolve();
       },
     };
-    const limits = { commitTimeoutMs: 300, recoverWithinMs: 300 };
+    const limits = { commitTimeoutMs: 300, recoverWithinMs: 2_000 };
     const { log } = await open(await openStore(server, 'one'), limits, logger);
     await log.append({ events: [sampleEvent()] });
     await server.kill();
