@@ -24,6 +24,7 @@ const TRPC_CODES: Record<ErrorCode, TRPC_ERROR_CODE_KEY> = {
   idempotency_in_flight: 'CONFLICT',
   idempotency_key_reused: 'UNPROCESSABLE_CONTENT',
   position_expired: 'NOT_FOUND',
+  epoch_changed: 'NOT_FOUND',
   payload_too_large: 'PAYLOAD_TOO_LARGE',
   unsupported_media_type: 'UNSUPPORTED_MEDIA_TYPE',
   invalid: 'UNPROCESSABLE_CONTENT',

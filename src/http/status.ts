@@ -15,6 +15,7 @@ export const STATUS: Record<ErrorCode, number> = {
   expectation_failed: 409,
   idempotency_in_flight: 409,
   position_expired: 410,
+  epoch_changed: 410,
   payload_too_large: 413,
   unsupported_media_type: 415,
   idempotency_key_reused: 422,

@@ -18,6 +18,7 @@ export const ERROR_TITLES = {
   idempotency_in_flight: 'A request with this idempotency key is under way',
   idempotency_key_reused: 'The idempotency key was used with another body',
   position_expired: 'The position has been removed by retention',
+  epoch_changed: 'The log is another one than before',
   payload_too_large: 'The request is too large',
   unsupported_media_type: 'The content type is not supported',
   invalid: 'The request is not valid',

@@ -17,6 +17,7 @@ import { openAccess } from './open-access.ts';
 import { openDispatch } from './open-dispatch.ts';
 import { openLog } from './open-log.ts';
 import { openServices } from './open-services.ts';
+import { openStream } from './open-stream.ts';
 import { pathsOf } from './paths.ts';
 import { systemOrigin } from './system-origin.ts';
 import { workflowUrls } from './workflow-url.ts';
@@ -113,6 +114,9 @@ const open = async (deps: CrucibleDeps, closers: Closers): Promise<Crucible> => 
     version,
   });
   closers.add(() => http.close(HTTP_GRACE_MS));
+  const { corsOrigins: origins } = config.httpAccess;
+  const stream = await openStream({ log, access, origins, logger }, closers);
+  stream.attach(http.node);
   lastAnswers = () => http.close(LAST_ANSWERS_MS);
   const { url } = await http.listen(config);
   const tell = async (

@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { sampleEvent } from '../../../test/support/sample-events.ts';
+import { createAccess, type Access } from '../../access/access.ts';
+import { openKeyRing } from '../../access/key-ring.ts';
+import { KEY_TABLE } from '../../access/key-row.ts';
+import { createKeyService, type KeyService } from '../../access/keys.ts';
+import type { NewEvent } from '../../events/envelope.ts';
+import { newId } from '../../kernel/ids.ts';
+import { silentLogger as logger } from '../../kernel/logger.ts';
+import { createLog, idleReactor } from '../../log/create-log.ts';
+import type { Log } from '../../log/log.ts';
+import { createMemoryDisk, createMemoryStore, type MemoryDisk } from '../../log/memory-store.ts';
+import type { StreamLimits } from '../protocol.ts';
+import { STREAM_PATH, createStreamServer, type StreamServer } from '../stream-server.ts';
+import { connect, type TestClient } from './client.ts';
+
+export const ADMIN_KEY = 'an-admin-key-of-thirty-two-characters-or-more';
+
+export interface TestStream extends AsyncDisposable {
+  readonly log: Log;
+  readonly keys: KeyService;
+  readonly stream: StreamServer;
+  readonly url: string;
+  readonly port: number;
+  readonly clock: { nowMs: number };
+  publish(...events: readonly Partial<NewEvent>[]): Promise<readonly number[]>;
+  /** With the admin key, after its `hello`. */
+  connect(options?: Parameters<typeof connect>[1]): Promise<TestClient>;
+  /** Ends it like a server that is stopped; the log goes on. */
+  stop(): Promise<void>;
+}
+
+/** The stream over a log in memory, on a free port. */
+export const openStream = async (
+  options: {
+    readonly limits?: Partial<StreamLimits>;
+    readonly origins?: readonly string[];
+    readonly access?: Pick<Access, 'authenticate' | 'onRevoked'>;
+    readonly disk?: MemoryDisk;
+    readonly epoch?: () => string | null;
+    /** Retention has removed everything before this position. */
+    readonly firstAvailable?: () => number;
+  } = {},
+): Promise<TestStream> => {
+  const clock = { nowMs: 1_000_000 };
+  const now = (): number => clock.nowMs;
+  const log = await createLog({
+    store: createMemoryStore({ tables: [KEY_TABLE], disk: options.disk ?? createMemoryDisk() }),
+    reactor: idleReactor,
+    clock: { now },
+    logger,
+  });
+  const { firstAvailable = () => log.firstAvailable(), limits } = options;
+  const ring = await openKeyRing({ log, now, logger });
+  const access = options.access ?? createAccess({ adminKey: ADMIN_KEY, keys: ring });
+  const stream = createStreamServer({
+    log: { ...log, firstAvailable },
+    access,
+    epoch: options.epoch ?? (() => 'epoch-1'),
+    origins: options.origins ?? [],
+    clock: { now },
+    newId,
+    logger,
+    ...(limits !== undefined && { limits }),
+  });
+  const node = createServer((_req, res) => res.end('plain'));
+  stream.attach(node);
+  await once(node.listen(0, '127.0.0.1'), 'listening');
+  const { port } = node.address() as AddressInfo;
+  const url = `ws://127.0.0.1:${port}${STREAM_PATH}`;
+  const stop = async (): Promise<void> => {
+    await stream.close();
+    if (!node.listening) return;
+    node.closeAllConnections();
+    await new Promise((resolve) => {
+      node.close(resolve);
+    });
+  };
+  return {
+    log,
+    keys: createKeyService({ log, ring, now, newId, random: randomBytes, logger }),
+    stream,
+    url,
+    port,
+    clock,
+    stop,
+    async publish(...events) {
+      const { events: stored } = await log.append({ events: events.map(sampleEvent) });
+      return stored.map(({ position }) => position);
+    },
+    async connect(given = {}) {
+      const client = await connect(url, { headers: { authorization: `Bearer ${ADMIN_KEY}` }, ...given });
+      await client.nextOf('hello');
+      return client;
+    },
+    async [Symbol.asyncDispose]() {
+      await stop();
+      ring.close();
+      await log.close();
+    },
+  };
+};
