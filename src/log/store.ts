@@ -1,5 +1,5 @@
 import type { CrucibleEvent } from '../events/envelope.ts';
-import type { IndexRead, Row, Scalar } from './records.ts';
+import type { IndexRead, Row, TextSearch } from './records.ts';
 import type { StoredText } from './text-rank.ts';
 
 /** The kinds of term that a commit can be found by. Those of type, actor and world carry a bucket (`terms.ts`). */
@@ -112,10 +112,7 @@ export interface LogStore {
 /** How many rows a full-text search looks at, at the most. */
 export const MAX_CANDIDATES = 10_000;
 
-export interface TextRead {
-  readonly table: string;
+export interface TextRead extends Pick<TextSearch, 'table' | 'within'> {
   /** Of `words.ts`; at least one. */
   readonly words: readonly string[];
-  /** See `TextSearch`. */
-  readonly within: readonly Scalar[] | undefined;
 }

@@ -1,7 +1,7 @@
 import type { CrucibleEvent } from '../events/envelope.ts';
 
 /** A memory that the index has to look at. */
-export interface PendingMemory {
+interface PendingMemory {
   readonly id: string;
   /** Grows with each event: tells whether something happened while it was worked on. */
   readonly mark: number;

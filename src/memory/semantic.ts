@@ -6,7 +6,7 @@ export interface SemanticMatch {
   readonly score: number;
 }
 
-export interface SemanticAnswer {
+interface SemanticAnswer {
   /** Best first. */
   readonly matches: readonly SemanticMatch[];
   /** How many memories (of all worlds) have no vector yet, or an old one: they may be missing here. */
