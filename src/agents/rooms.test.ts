@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { createMemoryDisk } from '../log/memory-store.ts';
 import { openAgents } from '../../test/support/open-agents.ts';
 
 const open = async (...names: readonly string[]) => {
@@ -207,5 +208,23 @@ describe('a world', () => {
     await expect
       .poll(async () => (await a.worlds.list(['lab'], { limit: 1 })).map(({ created }) => created))
       .toEqual([false]);
+  });
+
+  test('that was written to just before a kill is noted at the next start, and one that was deleted is not', async () => {
+    const disk = createMemoryDisk();
+    const killed = await openAgents({ disk });
+    await killed.as('default', () => killed.worlds.create({ world: 'gone' }));
+    await killed.as('gone', () => killed.rooms.create({ room: 'r' }));
+    await killed.as('gone', () => killed.rooms.remove('r'));
+    await killed.as('default', () => killed.worlds.remove('gone'));
+    // Nobody notes anything from here on, as if the process had died after the next commit.
+    await killed.worlds.stop();
+    await killed.as('lab', () => killed.rooms.create({ room: 'r' }));
+
+    await using a = await openAgents({ disk });
+    const ids = async () => (await a.worlds.list(undefined, { limit: 10 })).map(({ id }) => id);
+    expect(await ids()).toEqual(['default']);
+    await a.worlds.start();
+    expect(await ids()).toEqual(['default', 'lab']);
   });
 });
