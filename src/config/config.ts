@@ -91,5 +91,7 @@ export interface Config {
   readonly httpAccess: HttpAccessConfig;
   /** Undefined: no search by meaning. */
   readonly embeddings: EmbeddingsConfig | undefined;
+  /** Who may read `/metrics`. */
+  readonly metrics: 'open' | 'key' | 'off';
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }

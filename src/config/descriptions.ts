@@ -112,5 +112,10 @@ export const DESCRIPTIONS: Readonly<Record<SettingName, Description>> = {
     meaning:
       '`on` or `off`. Whether Node guards every call into workflow code with a watchdog thread. That code is ours alone, and the guard is a third of what a workflow costs.',
   },
+  metrics: {
+    meaning:
+      'Who may read [`/metrics`](metrics.md): anyone (`open`), whoever may read the system (`key`), or nobody (`off`).',
+    unset: '`open` where `host` is loopback and no proxy is trusted, else `key`',
+  },
   log_level: { meaning: '`debug`, `info`, `warn` or `error`.' },
 };

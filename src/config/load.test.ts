@@ -176,6 +176,18 @@ describe('the configuration', () => {
       expect(refusal({ CRUCIBLE_JWT_ALGORITHMS }).message).toContain('CRUCIBLE_JWT_ALGORITHMS must');
   });
 
+  it('opens its metrics to its own machine only, unless told otherwise', () => {
+    const metrics = (env: Record<string, string>) => load(env).metrics;
+    for (const CRUCIBLE_HOST of ['127.0.0.1', '127.1.2.3', '::1', 'localhost'])
+      expect(metrics({ CRUCIBLE_HOST })).toBe('open');
+    for (const CRUCIBLE_HOST of ['0.0.0.0', '::', '10.0.0.1', '127.example.org'])
+      expect(metrics({ CRUCIBLE_HOST })).toBe('key');
+    expect(metrics({ CRUCIBLE_TRUST_PROXY: '1' })).toBe('key');
+    expect(metrics({ CRUCIBLE_METRICS: 'off' })).toBe('off');
+    expect(metrics({ CRUCIBLE_HOST: '0.0.0.0', CRUCIBLE_METRICS: 'open' })).toBe('open');
+    expect(refusal({ CRUCIBLE_METRICS: 'on' }).message).toContain('CRUCIBLE_METRICS');
+  });
+
   it('reads rates, proxies and origins', () => {
     expect(
       load({

@@ -4,6 +4,7 @@ import type { Config } from './config.ts';
 import { readEmbeddings } from './embeddings.ts';
 import { readJwt } from './jwt.ts';
 import { parseRate } from './rate.ts';
+import type { Settings } from './schema.ts';
 import { readSettings, type SettingSources } from './sources.ts';
 
 export interface ConfigSources extends SettingSources {
@@ -15,6 +16,14 @@ const trustProxyOf = (text: string): number | readonly string[] | undefined => {
   if (text === 'off' || text === '0') return undefined;
   return /^\d+$/.test(text) ? Number(text) : text.split(',').map((part) => part.trim());
 };
+
+/** Only programs of this machine reach it. */
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
+
+/** Behind a proxy loopback is open to the world. */
+const defaultMetrics = ({ host, trust_proxy: proxies }: Settings): 'open' | 'key' =>
+  isLoopback(host) && trustProxyOf(proxies) === undefined ? 'open' : 'key';
 
 /** @throws CrucibleError `config_invalid` */
 export const loadConfig = (sources: ConfigSources): Config => {
@@ -72,6 +81,7 @@ export const loadConfig = (sources: ConfigSources): Config => {
     dispatchPackMax: settings.dispatch_pack_max,
     workflowWatchdog: settings.workflow_watchdog === 'on',
     embeddings: readEmbeddings(settings).embeddings,
+    metrics: settings.metrics ?? defaultMetrics(settings),
     logLevel: settings.log_level,
   };
 };

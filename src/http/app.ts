@@ -2,6 +2,7 @@ import express from 'express';
 import type { Express, NextFunction, Request, Response } from 'express';
 import type { AnyRouter } from '@trpc/server';
 import helmet from 'helmet';
+import { assertPermitted } from '../access/principal.ts';
 import { CrucibleError, isCrucibleError } from '../kernel/errors.ts';
 import type { NewId } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/logger.ts';
@@ -11,12 +12,13 @@ import { createCors } from './cors.ts';
 import { logFailure } from './failure.ts';
 import { answerHealthz, answerReadyz } from './health.ts';
 import type { Health } from './health.ts';
+import type { HttpMetrics, MetricsAccess } from './metrics.ts';
 import { sendProblem } from './problem.ts';
 import { requestIdOf } from './request-context.ts';
 import type { ContextOf } from './request-context.ts';
 import type { RateLimits } from './rate-limit.ts';
 import { createRequestLog } from './request-log.ts';
-import { requestIdOn, setRequest } from './requests.ts';
+import { clientOn, requestIdOn, setRequest, setRoute } from './requests.ts';
 import { createRestHandler } from './rest.ts';
 import { createSwagger } from './swagger.ts';
 import { createTrpcHandler } from './trpc.ts';
@@ -36,6 +38,7 @@ export interface AppDeps {
   readonly maxBodyBytes: number;
   readonly newId: NewId;
   readonly isDraining: () => boolean;
+  readonly metrics: { readonly http: HttpMetrics; readonly access: MetricsAccess } | undefined;
 }
 
 /**
@@ -76,6 +79,24 @@ const readOnly = (req: Request, res: Response): boolean => {
   return false;
 };
 
+/** @throws CrucibleError `unauthenticated`, `forbidden`, `rate_limited` */
+const assertMayRead = async (
+  req: Request,
+  res: Response,
+  { contextOf, limits }: Pick<AppDeps, 'contextOf' | 'limits'>,
+): Promise<void> => {
+  await limits.ofAddress(res, clientOn(res), 1);
+  const { caller } = await contextOf({
+    requestId: requestIdOn(res),
+    headers: req.headers,
+    body: () => Buffer.alloc(0),
+    res,
+    needed: ['system:read'],
+  });
+  if (caller === undefined) throw new CrucibleError('unauthenticated', 'The request carries no credentials');
+  assertPermitted(caller.principal, 'system:read', undefined);
+};
+
 /** The Express application: health at the root, tRPC at `/trpc`, REST at `/api/v1`, problems everywhere else. */
 export const createApp = (deps: AppDeps): Express => {
   const app = express();
@@ -93,6 +114,8 @@ export const createApp = (deps: AppDeps): Express => {
     next();
   });
   app.use(createRequestLog(deps.logger), securityHeaders);
+  const { metrics } = deps;
+  if (metrics !== undefined) app.use(metrics.http.observe);
   app.use(['/api/v1', '/trpc'], createCors(deps.corsOrigins));
   const swagger = createSwagger(deps);
   app.use('/api/v1/docs', (req: Request, res: Response) =>
@@ -101,12 +124,24 @@ export const createApp = (deps: AppDeps): Express => {
   app.use('/api/v1', createRestHandler(deps));
   app.use('/trpc', createTrpcHandler(deps));
   app.all('/healthz', (req: Request, res: Response) => {
+    setRoute(res, '/healthz');
     if (readOnly(req, res)) answerHealthz(res, deps.version);
   });
-  app.all('/readyz', (req: Request, res: Response) =>
+  app.all('/readyz', (req: Request, res: Response) => {
+    setRoute(res, '/readyz');
     // Express 5 awaits what a handler returns.
-    readOnly(req, res) ? answerReadyz(res, deps.health, deps.isDraining()) : undefined,
-  );
+    return readOnly(req, res) ? answerReadyz(res, deps.health, deps.isDraining()) : undefined;
+  });
+  if (metrics !== undefined && metrics.access !== 'off') {
+    const answer = async (req: Request, res: Response): Promise<void> => {
+      if (metrics.access === 'key') await assertMayRead(req, res, deps);
+      await metrics.http.answer(res);
+    };
+    app.all('/metrics', (req: Request, res: Response) => {
+      setRoute(res, '/metrics');
+      return readOnly(req, res) ? answer(req, res) : undefined;
+    });
+  }
   app.use((_req: Request, res: Response) => {
     sendProblem(
       res,

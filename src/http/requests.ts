@@ -7,6 +7,8 @@ interface Known {
   readonly client: string;
   /** Once its credentials were good. */
   principalId?: string;
+  /** Once it is known what it asks for. */
+  route?: string;
 }
 
 const requests = new WeakMap<ServerResponse, Known>();
@@ -30,3 +32,12 @@ export const setPrincipal = (res: ServerResponse, principalId: string): void => 
 };
 
 export const principalOn = (res: ServerResponse): string | undefined => requests.get(res)?.principalId;
+
+/** @param route a pattern such as `/api/v1/memory/{id}`, of which there are few */
+export const setRoute = (res: ServerResponse, route: string): void => {
+  const known = requests.get(res);
+  if (known !== undefined) known.route = route;
+};
+
+/** `none`: it asks for nothing that we have. */
+export const routeOn = (res: ServerResponse): string => requests.get(res)?.route ?? 'none';

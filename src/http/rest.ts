@@ -17,7 +17,7 @@ import { readQuery } from './query.ts';
 import { anonymousContext } from './request-context.ts';
 import type { ContextOf } from './request-context.ts';
 import type { RateLimits } from './rate-limit.ts';
-import { clientOn, requestIdOn } from './requests.ts';
+import { clientOn, requestIdOn, setRoute } from './requests.ts';
 import { createRouteTable } from './route-table.ts';
 
 const NO_BODY = Buffer.alloc(0);
@@ -130,6 +130,7 @@ export const createRestHandler = (deps: {
       });
     }
     const { route } = match;
+    setRoute(res, `/api/v1${route.path}`);
     const requestId = requestIdOn(res);
     let body: Buffer = NO_BODY;
     // Credentials are judged before anything is read on their behalf.

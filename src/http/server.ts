@@ -14,6 +14,7 @@ import { limitArrival } from './arrival.ts';
 import { mediaTypeOf } from './body.ts';
 import { trackConnections } from './connections.ts';
 import type { Health } from './health.ts';
+import type { HttpMetrics, MetricsAccess } from './metrics.ts';
 import { createRateLimits } from './rate-limit.ts';
 import type { RateRules } from './rate-limit.ts';
 import { createImportStream, type ImportLimits } from './import.ts';
@@ -79,6 +80,8 @@ export interface HttpServerDeps {
   readonly limits?: HttpLimits;
   readonly admission?: Admission;
   readonly newId?: NewId;
+  /** Absent: requests are not counted, and there is no `/metrics`. */
+  readonly metrics?: { readonly http: HttpMetrics; readonly access: MetricsAccess };
 }
 
 const hasCode = (error: unknown, code: string): boolean =>
@@ -159,6 +162,7 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
     maxBodyBytes: limits.maxBodyBytes ?? 1024 * 1024,
     newId,
     isDraining: () => draining,
+    metrics: deps.metrics,
   });
   const requestTimeoutMs = limits.requestTimeoutMs ?? 60_000;
   const node = createServer({

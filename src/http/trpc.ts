@@ -14,7 +14,7 @@ import { anonymousContext } from './request-context.ts';
 import type { ContextOf } from './request-context.ts';
 import { setErrorHeaders } from './problem.ts';
 import type { RateLimits } from './rate-limit.ts';
-import { clientOn, requestIdOn } from './requests.ts';
+import { clientOn, requestIdOn, setRoute } from './requests.ts';
 import { STATUS } from './status.ts';
 
 const NO_BODY = Buffer.alloc(0);
@@ -85,6 +85,9 @@ export const createTrpcHandler = (deps: {
     try {
       let body: Buffer = NO_BODY;
       const calls = callsIn(req.path);
+      const [only = ''] = calls;
+      // Batches are counted together: there are as many as there are combinations.
+      setRoute(res, calls.length === 1 && procedures.has(only) ? `/trpc/${only}` : '/trpc');
       // Each call counts, also where they share a request.
       await deps.limits.ofAddress(res, clientOn(res), Math.min(calls.length, MAX_BATCH));
       const anonymous = req.headers.authorization === undefined;

@@ -5,6 +5,7 @@ import { loadAdminKey, type AdminKey } from '../access/admin-key-file.ts';
 import type { BuildEvent } from '../dispatch/terminal-event.ts';
 import { buildEvent as build } from '../events/build.ts';
 import { catalogue } from '../events/catalogue.ts';
+import { createHttpMetrics } from '../http/metrics.ts';
 import { createHttpServer } from '../http/server.ts';
 import type { CrucibleError } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
@@ -13,6 +14,7 @@ import { eventTypes } from './event-types.ts';
 import { createClosers, type Closers } from './closers.ts';
 import { makeDirectories } from './directories.ts';
 import { healthOf } from './health.ts';
+import { createMetrics, watchWorkflows } from './metrics.ts';
 import { openAccess } from './open-access.ts';
 import { openDispatch } from './open-dispatch.ts';
 import { openLog } from './open-log.ts';
@@ -71,13 +73,16 @@ const open = async (deps: CrucibleDeps, closers: Closers): Promise<Crucible> => 
     }
     deps.onFatal(error);
   };
-  const { log, targets, useMode } = await openLog(
+  const { targets, useMode, ...opened } = await openLog(
     { config, logger, onFatal: (error) => void endBecause(error) },
     closers,
   );
+  const metrics = createMetrics(version);
+  const log = metrics.observed(opened.log);
   const { policies, egress, ...services } = await openServices(deps, { log, targets, buildEvent }, closers);
   await services.memory.start();
   const { temporal, starter } = openDispatch(deps, { log, policies, buildEvent, useMode }, closers);
+  watchWorkflows(metrics, { temporal, starter });
 
   const directory = createHookDirectory({
     dirs: config.hookDirs,
@@ -112,6 +117,7 @@ const open = async (deps: CrucibleDeps, closers: Closers): Promise<Crucible> => 
     health: healthOf({ log, temporal, starter }),
     logger: logger.child({ component: 'http' }),
     version,
+    metrics: { http: createHttpMetrics(metrics.registry), access: config.metrics },
   });
   closers.add(() => http.close(HTTP_GRACE_MS));
   const { corsOrigins: origins } = config.httpAccess;

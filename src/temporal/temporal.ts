@@ -12,7 +12,7 @@ import { createWorkflowStarter } from './starter.ts';
 import { createLocalBudget } from './local-budget.ts';
 import type { LocalBudget } from './local-budget.ts';
 import { DEFAULT_SLOTS, createWorker, localActivitySlots } from './worker.ts';
-import type { RunningWorker, WorkerSlots } from './worker.ts';
+import type { InFlight, RunningWorker, WorkerSlots } from './worker.ts';
 
 /*
  * connecting --connected, attributes there, worker polls--> working
@@ -40,6 +40,8 @@ export interface Temporal {
   readonly state: () => 'connecting' | 'working' | 'waiting' | 'closed';
   /** Why it does not work, or why the last call failed: for readiness and doctor; undefined while all is well. */
   readonly problem: () => string | undefined;
+  /** What its worker is at; nothing while it does not work. */
+  inFlight(): InFlight;
   /** Resolves when it works for the first time. @throws what closed it before, or the signal's reason */
   untilWorking(signal?: AbortSignal): Promise<void>;
   /** Stops the worker within its grace time, then closes the connection. */
@@ -61,6 +63,7 @@ export const openTemporal = (options: TemporalOptions): Temporal => {
   let state: ReturnType<Temporal['state']> = 'connecting';
   let problem: string | undefined;
   let current: (WorkflowStarter & DrainPoker) | undefined;
+  let atWork: RunningWorker | undefined;
 
   const work = async (): Promise<void> => {
     const connection = await connectTemporal(options);
@@ -73,6 +76,7 @@ export const openTemporal = (options: TemporalOptions): Temporal => {
       );
       worker = await createWorker({ ...options, connection, bundle, localBudget });
       current = starterOn(connection, localBudget);
+      atWork = worker;
       state = 'working';
       problem = undefined;
       logger.info({ address: options.address, namespace: options.namespace }, 'working for Temporal');
@@ -80,6 +84,7 @@ export const openTemporal = (options: TemporalOptions): Temporal => {
       await Promise.race([worker.done, aborted(closing.signal)]);
     } finally {
       current = undefined;
+      atWork = undefined;
       await worker?.shutdown();
       await connection.close();
     }
@@ -150,6 +155,7 @@ export const openTemporal = (options: TemporalOptions): Temporal => {
     },
     state: () => state,
     problem: () => problem,
+    inFlight: () => atWork?.inFlight() ?? { workflowTasks: 0, activities: 0 },
     untilWorking: (signal) =>
       signal === undefined ? firstWork.promise : Promise.race([firstWork.promise, rejectedOn(signal)]),
     async close() {

@@ -34,7 +34,14 @@ export interface WorkerOptions {
   readonly logger: Logger;
 }
 
+/** How much a worker is at. */
+export interface InFlight {
+  readonly workflowTasks: number;
+  readonly activities: number;
+}
+
 export interface RunningWorker {
+  inFlight(): InFlight;
   /** Resolves after a shutdown; rejects when the worker can not go on. */
   readonly done: Promise<void>;
   /** Takes no more work, lets what is under way end within the grace time. Never rejects: `done` tells. */
@@ -76,6 +83,10 @@ export const createWorker = async (options: WorkerOptions): Promise<RunningWorke
   );
   return {
     done,
+    inFlight() {
+      const { numInFlightWorkflowActivations, numInFlightActivities } = worker.getStatus();
+      return { workflowTasks: numInFlightWorkflowActivations, activities: numInFlightActivities };
+    },
     async shutdown() {
       if (worker.getState() === 'RUNNING') worker.shutdown();
       await settled;
