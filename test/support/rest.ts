@@ -1,3 +1,4 @@
+import { assertContract } from './contract.ts';
 import { TEST_KEY } from './server-process.ts';
 
 export interface Answer {
@@ -15,7 +16,7 @@ export type Rest = (
   headers?: Record<string, string>,
 ) => Promise<Answer>;
 
-/** Plain REST calls, as any client would make them. A body that is a string is sent as it is. */
+/** Plain REST calls, as any client would make them; each answer is held against the OpenAPI document. A body that is a string is sent as it is. */
 export const restOf =
   (url: string, key: string | undefined = TEST_KEY): Rest =>
   async (method, path, body, headers = {}) => {
@@ -29,6 +30,7 @@ export const restOf =
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
+    assertContract({ method, path, status: response.status, headers: response.headers, text });
     return { status: response.status, headers: response.headers, body: parse(text) };
   };
 
