@@ -10,6 +10,7 @@ import type { StateWriter } from '../state/writer.ts';
 import type { Apply } from './apply.ts';
 import { knownBelow, storedIdentity, twinsOf } from './known.ts';
 import { look, type Look, type LookDeps } from './look.ts';
+import { movedTo } from './moved-to.ts';
 import { absoluteOf, isStraight, lookAt, openRoot, type OpenRoot } from './open-root.ts';
 import { isWithin, outermost, parentOf } from './place.ts';
 import { planFiles, type FilePlan } from './plan.ts';
@@ -91,16 +92,49 @@ export const reconcile = async (
   const isOther = stored !== undefined && stored !== root.identity;
   const scopes = isOther || requested.length > MAX_SCOPES ? [''] : await scopesOf(root, requested);
 
+  const first = await survey(root, scopes, isOther, { ...deps, signal });
+  if (typeof first === 'string') return away(first);
+  const lost = first.plan.actions.flatMap((action) => (action.kind === 'deleted' ? [action.known] : []));
+  const elsewhere = await movedTo(root, lost, first.seen, { ...deps, signal });
+  const last =
+    elsewhere.length === 0
+      ? first
+      : await survey(root, outermost([...scopes, ...elsewhere]), isOther, { ...deps, signal });
+  if (typeof last === 'string') return away(last);
+  const { plan, seen } = last;
+  const { done, stale } = await deps.apply(root, place, plan.actions, { origin, signal });
+  if (stored !== root.identity) await rememberRoot(root, origin, deps);
+  return {
+    kind: 'there',
+    counts: countsOf(plan, done, seen),
+    again: [...seen.unstable, ...stale],
+    unknown: seen.unknown,
+    unnamed: seen.unnamed,
+  };
+};
+
+interface Survey {
+  readonly seen: Look;
+  readonly plan: FilePlan;
+}
+
+/** What has happened below `scopes`, as far as one look tells. */
+const survey = async (
+  root: OpenRoot,
+  scopes: readonly string[],
+  isOther: boolean,
+  deps: ReconcileDeps & LookDeps,
+): Promise<Survey | Away> => {
+  const { place, records } = deps;
   const known = await knownBelow(records, place, scopes);
   const byPath = new Map(known.files.map((row) => [row.path, row]));
-  const seen = await look(root, scopes, byPath, { ...deps, signal });
+  const seen = await look(root, scopes, byPath, deps);
   // A disk that went away while it was looked at has left nothing to be seen.
   const still = await opened(place);
-  if (typeof still === 'string') return away(still);
-  if (still.identity !== root.identity) return away('missing');
-  if (seen.unknown.has('')) return away('unreadable');
-  if (isOther && known.files.length > 0 && seen.files.length === 0) return away('empty');
-
+  if (typeof still === 'string') return still;
+  if (still.identity !== root.identity) return 'missing';
+  if (seen.unknown.has('')) return 'unreadable';
+  if (isOther && known.files.length > 0 && seen.files.length === 0) return 'empty';
   const plan = planFiles(
     {
       files: [
@@ -111,15 +145,7 @@ export const reconcile = async (
     },
     seen,
   );
-  const { done, stale } = await deps.apply(root, place, plan.actions, { origin, signal });
-  if (stored !== root.identity) await rememberRoot(root, origin, deps);
-  return {
-    kind: 'there',
-    counts: countsOf(plan, done, seen),
-    again: [...seen.unstable, ...stale],
-    unknown: seen.unknown,
-    unnamed: seen.unnamed,
-  };
+  return { seen, plan };
 };
 
 const opened = async (place: RootPlace): Promise<OpenRoot | Away> => {

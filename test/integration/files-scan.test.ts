@@ -182,6 +182,21 @@ describe('a scan', () => {
     expect(await open.scan()).toEqual({ ...NONE, unchanged: 2 });
   });
 
+  it('finds where a file was moved to from where it looks, and takes over nothing else from there', async () => {
+    await using dir = await vault({ 'a/x.md': 'one', 'a/gone.md': 'two', 'b/y.md': 'three' });
+    await using open = await openFiles([dir.path]);
+    await open.scan();
+    const { x } = await open.notes();
+    await mkdir(dir.at('c/d'), { recursive: true });
+    await rename(dir.at('a/x.md'), dir.at('c/d/z.md'));
+    await rm(dir.at('a/gone.md'));
+    await writeFile(dir.at('b/new.md'), 'six');
+    // A watch may hear that the old place is empty before it hears of the new one.
+    expect(await open.scan({ path: 'a' })).toEqual({ ...NONE, renamed: 1, deleted: 1, directories: 2 });
+    expect((await open.notes())['z']).toMatchObject({ memory: x?.['memory'] });
+    expect(await open.scan()).toEqual({ ...NONE, created: 1, unchanged: 2 });
+  });
+
   it.each([
     ['a directory that is not watched', { root: '/etc' }, 'forbidden'],
     ['the parent', { path: '..' }, 'invalid'],
