@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { isCrucibleError, type CrucibleError } from '../kernel/errors.ts';
+import { GRAPH_TABLES } from '../graph/tables.ts';
+import { CrucibleError, isCrucibleError } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
+import { createMemoryStore } from '../log/memory-store.ts';
+import type { LogStore } from '../log/store.ts';
 import { openMemories, type OpenMemories } from '../../test/support/memories.ts';
 import { contentHashOf } from './draft.ts';
-import { WORK_TABLE } from './tables.ts';
+import { MEMORY_TABLES, WORK_TABLE } from './tables.ts';
 
 const errorOf = async (work: () => Promise<unknown>): Promise<CrucibleError> => {
   try {
@@ -232,6 +235,29 @@ describe('a memory with more links than a commit holds', () => {
       1_000,
     );
     expect(await open.nodes()).not.toContain(hub.id);
+    expect(await open.rowsOf(WORK_TABLE.name)).toEqual([]);
+  });
+
+  it('gets all of them though the database does not answer for a while', async () => {
+    const whole = createMemoryStore({ tables: [...GRAPH_TABLES, ...MEMORY_TABLES] });
+    const refusals = ['log_unavailable', 'overloaded', 'log_unavailable'] as const;
+    let left: (typeof refusals)[number][] = [];
+    const store: LogStore = {
+      ...whole,
+      getRows: async (table, ids) => {
+        const code = table === WORK_TABLE.name ? left.pop() : undefined;
+        if (code !== undefined) throw new CrucibleError(code, 'The database did not answer');
+        return whole.getRows(table, ids);
+      },
+    };
+    await using open = await openMemories({ store });
+    const unsubscribe = open.log.onCommit(() => {
+      left = [...refusals];
+      unsubscribe();
+    });
+    await create(open, `# Hub\n${Array.from({ length: 1_500 }, (_, i) => `[[n${i}]]`).join(' ')}`);
+    expect(left).toEqual([]);
+    expect(await open.edges()).toHaveLength(1_500);
     expect(await open.rowsOf(WORK_TABLE.name)).toEqual([]);
   });
 

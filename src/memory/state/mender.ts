@@ -1,5 +1,5 @@
 import { withOrigin } from '../../kernel/context.ts';
-import { isCrucibleError, messageOf } from '../../kernel/errors.ts';
+import { isCrucibleError, messageOf, type ErrorCode } from '../../kernel/errors.ts';
 import type { Logger } from '../../kernel/logger.ts';
 import type { Origin } from '../../kernel/origin.ts';
 import type { Log } from '../../log/log.ts';
@@ -27,6 +27,8 @@ export interface Mender {
 }
 
 const READ_ROWS = 500;
+/** What is over by itself. A log that has failed for good ends the process. */
+const PASSING: readonly ErrorCode[] = ['overloaded', 'conflict', 'log_unavailable'];
 const RETRY_MS = 250;
 
 export const createMender = (deps: {
@@ -65,7 +67,7 @@ export const createMender = (deps: {
       try {
         if (await step(id)) finish(id);
       } catch (error) {
-        if (isCrucibleError(error, 'overloaded') || isCrucibleError(error, 'conflict')) {
+        if (PASSING.some((code) => isCrucibleError(error, code))) {
           await sleep(RETRY_MS, stopped.signal);
           continue;
         }
