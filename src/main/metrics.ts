@@ -151,7 +151,7 @@ export const createMetrics = (version: string): Metrics => {
   const countCommitted = countRuns(runMetrics([registry]));
 
   const watch: Metrics['watch'] = (name, help, read) => {
-    const gauge = new Gauge({
+    const gauge: Gauge = new Gauge({
       name,
       help,
       registers: [registry],
