@@ -203,6 +203,9 @@ describe('a world', () => {
     await a.as('lab', () => a.rooms.remove('r'));
     await remove();
     expect((await a.worlds.list(undefined, { limit: 10 })).map(({ id }) => id)).not.toContain('lab');
+    expect(await a.events('system.world_deleted')).toMatchObject([
+      { world: 'default', subject: 'world:lab', payload: { world: 'lab' } },
+    ]);
     // Written to again, it is there again.
     await a.as('lab', () => a.rooms.create({ room: 'r' }));
     await expect

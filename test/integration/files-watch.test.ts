@@ -37,6 +37,9 @@ describe('the watch', () => {
     expect((await open.rows()).map(({ path }) => path)).toEqual(['a.md']);
     expect(await open.events('memory.created')).toHaveLength(4);
     expect(await open.events('memory.deleted')).toHaveLength(3);
+    // Innermost first.
+    const gone = (await open.events('file.directory_deleted')).map(({ payload }) => payload['path']);
+    expect(gone.slice(-2)).toEqual(['out/deep', 'out']);
   });
 
   it.each([

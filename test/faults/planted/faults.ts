@@ -218,4 +218,30 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     ],
     red: [{ file: 'src/access/grants.test.ts', test: 'a permission on one thing opens that thing only' }],
   },
+  {
+    name: 'an old title is told',
+    edits: [{ file: 'src/memory/writes.ts', find: 'title: after.title,', instead: 'title: card.title,' }],
+    red: [
+      {
+        file: 'test/agreement/agreement.test.ts',
+        test: 'state and events never disagree, whatever is done at once',
+      },
+    ],
+  },
+  {
+    name: 'a touched file has a new time and nobody is told',
+    edits: [
+      {
+        file: 'src/files/change.ts',
+        find: '[patch(action.known, { stamp: action.found.stamp }, nowMs)] };',
+        instead: '[patch(action.known, seenOf(action.found), nowMs)] };',
+      },
+    ],
+    red: [
+      {
+        file: 'test/agreement/agreement.test.ts',
+        test: 'state and events never disagree, whatever is done at once',
+      },
+    ],
+  },
 ];
