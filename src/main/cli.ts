@@ -8,6 +8,7 @@ import { runCli } from '../cli/cli.ts';
 import { loadConfig } from '../config/load.ts';
 import type { CliIo, LocalServer } from '../cli/io.ts';
 import { addConfigCommands } from './cli-config.ts';
+import { addDoctorCommand } from './cli-doctor.ts';
 import { addStartCommands } from './cli-start.ts';
 import { readVersion } from './version.ts';
 
@@ -45,6 +46,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 const code = await runCli(process.argv.slice(2), io, (program, ending) => {
   addStartCommands(io)(program, ending);
   addConfigCommands(io)(program, ending);
+  addDoctorCommand(io)(program, ending);
 });
 // Not `exit`: what is still to be written to a pipe would be cut off. A program that was started sets its own code.
 process.exitCode ??= code;

@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createServer } from 'node:net';
 import { cliIn, type Cli } from '../support/cli.ts';
 
 /** Commands that need no server. */
@@ -73,5 +75,79 @@ describe('crucible config', () => {
     const named = { CRUCIBLE_URL: 'http://127.0.0.1:1', CRUCIBLE_API_KEY: 'k'.repeat(40) };
     expect((await cliIn(cwd, named)(['event', 'list'])).stderr).toContain('no answer of Crucible');
     expect((await cli(['event', 'list'])).stderr).toContain('did you mean `host`?');
+  });
+});
+
+describe('crucible doctor', () => {
+  const examined = async (env: Record<string, string> = {}, flags: readonly string[] = []) => {
+    const free = ['--port', '0', '--temporal-port', '0', '--temporal-ui-port', '0'];
+    const { code, stdout } = await cliIn(cwd, env)(['doctor', ...free, ...flags, '-o', 'json']);
+    const { data } = JSON.parse(stdout) as {
+      data: { check: string; state: string; detail: string; mend?: string }[];
+    };
+    return { code, of: (name: string) => data.find(({ check }) => check === name), data };
+  };
+
+  it('finds nothing to mend where all is well, and changes nothing', async () => {
+    const { code, data } = await examined();
+    // Without a network there is a warning, which is none of ours to mend.
+    expect(data.filter(({ state }) => state === 'fail')).toEqual([]);
+    expect(data.map(({ check }) => check)).toEqual([
+      'configuration',
+      'node',
+      'data directory',
+      'hook directories',
+      'port',
+      'surrealdb',
+      'temporal',
+      'temporal port',
+      'temporal page',
+      'egress',
+      'disk',
+      'clock',
+    ]);
+    expect(code).toBe(0);
+    await expect(stat(join(cwd, '.crucible'))).rejects.toThrow('ENOENT');
+  });
+
+  it('names what is wrong and what mends it', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as { port: number };
+    await writeFile(join(cwd, 'file'), '');
+    const { code, of } = await examined(
+      {
+        TEMPORAL_ADDRESS: '127.0.0.1:1',
+        CRUCIBLE_SURREAL_URL: 'ws://root:hunter2@127.0.0.1:1/rpc',
+        CRUCIBLE_EGRESS_ALLOW: '0.0.0.0/0',
+      },
+      ['--port', String(port), '--data-dir', 'file'],
+    );
+    taken.close();
+    expect(code).toBe(1);
+    expect(of('port')).toMatchObject({ state: 'fail', mend: expect.stringContaining('CRUCIBLE_PORT') });
+    expect(of('data directory')).toMatchObject({
+      state: 'fail',
+      mend: expect.stringContaining('CRUCIBLE_DATA_DIR'),
+    });
+    expect(of('temporal')).toMatchObject({
+      state: 'fail',
+      mend: expect.stringContaining('TEMPORAL_ADDRESS'),
+    });
+    expect(of('surrealdb')).toMatchObject({ state: 'fail', detail: expect.stringContaining('127.0.0.1:1') });
+    expect(of('surrealdb')?.detail).not.toContain('hunter2');
+    expect(of('egress')).toMatchObject({ state: 'warn' });
+    expect(of('temporal port')).toBeUndefined();
+  });
+
+  it('says what is wrong with the configuration, and stops there', async () => {
+    const { code, data } = await examined({ CRUCIBLE_PROT: '1' });
+    expect([code, data.length, data[0]?.detail]).toMatchObject([
+      1,
+      1,
+      expect.stringContaining('did you mean'),
+    ]);
+    const words = await cliIn(cwd, { CRUCIBLE_PROT: '1' })(['doctor']);
+    expect(words.stderr).toContain('CRUCIBLE_PROT');
   });
 });
