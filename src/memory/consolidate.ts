@@ -1,9 +1,9 @@
 import { CrucibleError } from '../kernel/errors.ts';
 import type { Proposal } from '../state/change.ts';
-import { assertNoFile, changeable, type MemoryDeps } from './dependencies.ts';
+import { assertNoFile, changeable, firstAnswer, type MemoryDeps } from './dependencies.ts';
 import { addMemory, readDraft } from './draft.ts';
 import { partNote } from './markdown/note-front-matter.ts';
-import type { ConsolidateInput, ConsolidationStrategy, MemoryService } from './memory.ts';
+import type { ConsolidateInput, ConsolidationStrategy, MemoryDetail, MemoryService } from './memory.ts';
 import { contentOf } from './reader.ts';
 import { namesOf, tagsOf } from './state/edges.ts';
 import type { MemoryPlan } from './state/plan.ts';
@@ -50,9 +50,17 @@ export const createConsolidate = (deps: MemoryDeps): MemoryService['consolidate'
     throw new CrucibleError('invalid', message, { issues: [{ path: 'ids', message }] });
   };
 
+  const detail = async (id: string, visible: readonly string[] | undefined): Promise<MemoryDetail> => {
+    const found = await reader.detail(id, visible);
+    await log.settled();
+    return found;
+  };
+
   return async (input, { visible, idempotency } = {}) => {
     const ids = [...new Set(input.ids)];
     checkInput(input, ids);
+    const first = await firstAnswer(deps, idempotency);
+    if (first !== undefined) return detail(idOfAnswer(first), visible);
     const world = await worldOf(ids, visible);
     const { actor } = callersOrigin();
     const id = newId('msg');
@@ -96,9 +104,7 @@ export const createConsolidate = (deps: MemoryDeps): MemoryService['consolidate'
       });
       return { id };
     });
-    const found = await reader.detail(idOfAnswer(answer), visible);
-    await log.settled();
-    return found;
+    return detail(idOfAnswer(answer), visible);
   };
 };
 

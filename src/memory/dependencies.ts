@@ -1,6 +1,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { NewId } from '../kernel/ids.ts';
-import type { Log } from '../log/log.ts';
+import type { JsonObject } from '../kernel/json.ts';
+import type { Idempotency, Log } from '../log/log.ts';
 import type { CardRow } from './tables.ts';
 import { isVisible, noSuchMemory, type MemoryReader } from './reader.ts';
 import type { WriteMemories } from './writing.ts';
@@ -12,13 +13,23 @@ export type IsAgent = (agentId: string, world: string) => Promise<boolean>;
 
 /** What the operations of the service stand on. */
 export interface MemoryDeps {
-  readonly log: Pick<Log, 'records' | 'settled'>;
+  readonly log: Pick<Log, 'records' | 'settled' | 'answered'>;
   readonly reader: MemoryReader;
   readonly write: WriteMemories;
   readonly newId: NewId;
   readonly clock: Clock;
   readonly isAgent: IsAgent;
 }
+
+/**
+ * What a request that is repeated was answered the first time. For who looks at other memories before the write: those
+ * may have gone since, and that must not hide that the request was done.
+ */
+export const firstAnswer = async (
+  { log }: Pick<MemoryDeps, 'log'>,
+  idempotency: Idempotency | undefined,
+): Promise<JsonObject | undefined> =>
+  idempotency === undefined ? undefined : (await log.answered(idempotency))?.answer;
 
 /**
  * The card of a memory that can be changed, inside a decision.

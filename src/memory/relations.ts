@@ -1,6 +1,6 @@
 import { CrucibleError } from '../kernel/errors.ts';
 import type { Proposal } from '../state/change.ts';
-import { assertSameWorld, changeable, type MemoryDeps } from './dependencies.ts';
+import { assertSameWorld, changeable, firstAnswer, type MemoryDeps } from './dependencies.ts';
 import type { MemoryDetail, MemoryService } from './memory.ts';
 import { normaliseTag } from './names.ts';
 import { noSuchMemory } from './reader.ts';
@@ -32,6 +32,7 @@ export const createRelations = (
       if (to === id) throw wrong('to', 'a memory cannot be linked to itself');
       if (strength !== undefined && !(strength > 0 && strength <= 1))
         throw wrong('strength', 'must be above 0 and at most 1');
+      if ((await firstAnswer(deps, idempotency)) !== undefined) return detail(id, visible);
       await assertSameWorld(deps, world, to, visible);
       const intended: Proposal[] = [linkEvent('memory.linked', id, to, kind)];
       await write({ world, intended, idempotency }, async (plan, passed) => {
@@ -53,6 +54,7 @@ export const createRelations = (
     async unlink(id, { to, link_type: given = DEFAULT_LINK_TYPE }, { visible, idempotency } = {}) {
       const { world } = await reader.card(id, visible);
       const kind = given === 'links_to' ? given : readLinkType(given);
+      if ((await firstAnswer(deps, idempotency)) !== undefined) return detail(id, visible);
       await assertSameWorld(deps, world, to, visible);
       const intended: Proposal[] = [linkEvent('memory.unlinked', id, to, kind)];
       await write({ world, intended, idempotency }, async (plan, passed) => {

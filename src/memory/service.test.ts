@@ -419,6 +419,23 @@ describe('links and tags beside the text', () => {
     expect(refused.code).toBe(code);
   });
 
+  it('are answered to a repeat though the other memory is gone by then', async () => {
+    await using open = await openMemories();
+    const a = await create(open, '# A');
+    const b = await create(open, '# B');
+    const link = () =>
+      open.service.link(a.id, { to: b.id }, { idempotency: { scope: 's', key: 'link', hash: 'h' } });
+    const unlink = () =>
+      open.service.unlink(a.id, { to: b.id }, { idempotency: { scope: 's', key: 'unlink', hash: 'h' } });
+    await open.in('default', link);
+    await open.in('default', unlink);
+    await open.in('default', () => open.service.remove(b.id));
+    const head = open.log.head();
+    expect(await open.in('default', link)).toMatchObject({ id: a.id, links: [] });
+    expect(await open.in('default', unlink)).toMatchObject({ id: a.id, links: [] });
+    expect(open.log.head()).toBe(head);
+  });
+
   it('refuses to take away what stands in the text', async () => {
     await using open = await openMemories();
     const b = await create(open, '# B');
@@ -493,6 +510,16 @@ describe('consolidating', () => {
     const first = await open.in('default', () => open.service.consolidate({ ids }, { idempotency }));
     const again = await open.in('default', () => open.service.consolidate({ ids }, { idempotency }));
     expect(again).toEqual(first);
+  });
+
+  it('is answered to a repeat though its sources are gone by then', async () => {
+    await using open = await openMemories();
+    const ids = [(await create(open, '# A')).id, (await create(open, '# B')).id];
+    const idempotency = { scope: 's', key: 'k', hash: 'h' };
+    const consolidate = () => open.in('default', () => open.service.consolidate({ ids }, { idempotency }));
+    const { id } = await consolidate();
+    for (const source of ids) await open.in('default', () => open.service.remove(source));
+    expect(await consolidate()).toMatchObject({ id });
   });
 
   it.each([

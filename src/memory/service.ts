@@ -19,7 +19,7 @@ import { createWriteMemories } from './writing.ts';
 import { createWrites } from './writes.ts';
 
 export interface MemoryServiceDeps {
-  readonly log: Pick<Log, 'records' | 'settled' | 'onCommit'>;
+  readonly log: Pick<Log, 'records' | 'settled' | 'onCommit' | 'answered'>;
   readonly writer: StateWriter;
   readonly newId: NewId;
   readonly clock: Clock;
