@@ -27,7 +27,11 @@ if (node === undefined) {
   process.exit(1);
 }
 
-const child = spawn(node, [join(root, 'src', 'main', 'cli.ts'), ...process.argv.slice(2)], {
+// A checkout has the source; what is installed has what was built of it, for Node strips no types below node_modules.
+const source = join(root, 'src', 'main', 'cli.ts');
+const program = existsSync(source) ? source : join(root, 'dist', 'src', 'main', 'cli.js');
+
+const child = spawn(node, [program, ...process.argv.slice(2)], {
   stdio: 'inherit',
 });
 // A terminal tells the child itself of Ctrl+C; what is sent to this process alone is passed on.
