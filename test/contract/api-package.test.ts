@@ -57,7 +57,7 @@ test(
     const npm = (args: readonly string[], cwd: string) =>
       run('npm', [...args, '--no-audit', '--no-fund'], { cwd, maxBuffer: 64 * 1024 * 1024 });
     await npm(['pack', '--pack-destination', dir], ROOT);
-    const [tarball = ''] = (await readdir(dir)).filter((name) => name.endsWith('.tgz'));
+    const tarball = (await readdir(dir)).find((name) => name.endsWith('.tgz')) ?? '';
 
     const project = join(dir, 'project');
     await mkdir(project);
