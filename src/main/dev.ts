@@ -11,6 +11,7 @@ import { createPinoLogger } from './pino-logger.ts';
 import { runSupervisor } from './supervisor/loop.ts';
 import { serverProcess } from './supervisor/server-process.ts';
 import { EX_CONFIG } from './supervisor/supervise.ts';
+import { oncePerPress } from './supervisor/signals.ts';
 import { temporalProcess } from './supervisor/temporal-process.ts';
 
 /**
@@ -86,8 +87,9 @@ const end = await runSupervisor({
   now: () => performance.now(),
   logger,
   onSignal(listener) {
-    process.on('SIGINT', listener).on('SIGTERM', listener);
-    return () => process.off('SIGINT', listener).off('SIGTERM', listener);
+    const heard = oncePerPress(listener, () => performance.now());
+    process.on('SIGINT', heard).on('SIGTERM', heard);
+    return () => process.off('SIGINT', heard).off('SIGTERM', heard);
   },
 });
 
