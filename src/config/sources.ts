@@ -16,6 +16,8 @@ export interface SettingSources {
   /** Where `crucible.yaml` is looked for, and what relative paths start from. */
   readonly cwd: string;
   readonly flags?: Flags;
+  /** False: no file is read. */
+  readonly file?: boolean;
 }
 
 export type SettingOrigin = 'default' | 'file' | 'variable' | 'flag';
@@ -101,8 +103,18 @@ export const readSettings = (
   readonly settings: Settings;
   readonly origins: Readonly<Record<SettingName, SettingOrigin>>;
 } => {
-  const file = readFile(sources.cwd);
-  const issues: Issue[] = [...unknownIn(file), ...unknownVariables(sources.env)];
+  const file = sources.file === false ? {} : readFile(sources.cwd);
+  // Whoever gives settings without types may have misspelt one.
+  const unknownFlags = Object.keys(sources.flags ?? {}).filter((name) => !Object.hasOwn(SETTINGS, name));
+  const issues: Issue[] = [
+    ...unknownFlags.map((path) => ({
+      path,
+      message: 'is not a setting',
+      hint: didYouMean(path, SETTING_NAMES)?.hint ?? 'check its spelling',
+    })),
+    ...unknownIn(file),
+    ...unknownVariables(sources.env),
+  ];
   const settings: Partial<Record<SettingName, unknown>> = {};
   const origins: Partial<Record<SettingName, SettingOrigin>> = {};
   for (const name of SETTING_NAMES) {
