@@ -91,6 +91,8 @@ export interface Config {
   readonly httpAccess: HttpAccessConfig;
   /** Undefined: no search by meaning. */
   readonly embeddings: EmbeddingsConfig | undefined;
+  /** Whether it waits for its turn as long as another server is the writer of its database. */
+  readonly standby: boolean;
   /** Who may read `/metrics`. */
   readonly metrics: 'open' | 'key' | 'off';
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';

@@ -112,6 +112,10 @@ export const DESCRIPTIONS: Readonly<Record<SettingName, Description>> = {
     meaning:
       '`on` or `off`. Whether Node guards every call into workflow code with a watchdog thread. That code is ours alone, and the guard is a third of what a workflow costs.',
   },
+  standby: {
+    meaning:
+      '`on` or `off`. `on`: while another server writes to its database (a server, `ws://`), it stands by, and takes the place of that one when it is gone. `off`: it waits 30 s for that, then it ends. See [Two servers](../guides/production.md#two-servers).',
+  },
   metrics: {
     meaning:
       'Who may read [`/metrics`](metrics.md): anyone (`open`), whoever may read the system (`key`), or nobody (`off`).',

@@ -81,6 +81,7 @@ export const loadConfig = (sources: ConfigSources): Config => {
     dispatchPackMax: settings.dispatch_pack_max,
     workflowWatchdog: settings.workflow_watchdog === 'on',
     embeddings: readEmbeddings(settings).embeddings,
+    standby: settings.standby === 'on',
     metrics: settings.metrics ?? defaultMetrics(settings),
     logLevel: settings.log_level,
   };

@@ -204,6 +204,7 @@ export const SETTINGS = {
     schema: z.coerce.number().int().min(1).max(5_000).default(1_000),
   },
   workflow_watchdog: { variable: 'CRUCIBLE_WORKFLOW_WATCHDOG', schema: z.enum(['on', 'off']).default('off') },
+  standby: { variable: 'CRUCIBLE_STANDBY', schema: z.enum(['on', 'off']).default('off') },
   metrics: { variable: 'CRUCIBLE_METRICS', schema: z.enum(['open', 'key', 'off']).optional() },
   log_level: {
     variable: 'CRUCIBLE_LOG_LEVEL',

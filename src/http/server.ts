@@ -1,10 +1,10 @@
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { AppRouter } from '../../router/router.ts';
 import type { Services } from '../../router/services.ts';
 import type { Access } from '../access/access.ts';
-import { CrucibleError, ERROR_TITLES } from '../kernel/errors.ts';
+import { ERROR_TITLES } from '../kernel/errors.ts';
 import type { ErrorCode } from '../kernel/errors.ts';
 import { newId as freshId } from '../kernel/ids.ts';
 import type { NewId } from '../kernel/ids.ts';
@@ -18,6 +18,7 @@ import type { HttpMetrics, MetricsAccess } from './metrics.ts';
 import { createRateLimits } from './rate-limit.ts';
 import type { RateRules } from './rate-limit.ts';
 import { createImportStream, type ImportLimits } from './import.ts';
+import { hasCode, listenOn, type Place } from './listen.ts';
 import { createContextOf } from './request-context.ts';
 import { withoutCredentials } from './request-log.ts';
 
@@ -32,10 +33,7 @@ import { withoutCredentials } from './request-log.ts';
  */
 export interface HttpServer {
   /** `port` 0: a free one. @throws CrucibleError `port_in_use` */
-  listen(at: {
-    readonly host: string;
-    readonly port: number;
-  }): Promise<{ readonly url: string; readonly port: number }>;
+  listen(at: Place): ReturnType<typeof listenOn>;
   /** Says "not ready" from now on, so that balancers send their requests elsewhere. */
   drain(): void;
   /** Stops accepting, waits for what is in flight for at most `graceMs`, then ends every socket. Safe to call twice. */
@@ -84,9 +82,6 @@ export interface HttpServerDeps {
   readonly metrics?: { readonly http: HttpMetrics; readonly access: MetricsAccess };
 }
 
-const hasCode = (error: unknown, code: string): boolean =>
-  error instanceof Error && 'code' in error && error.code === code;
-
 /** What never became a request has no response object: the problem is written by hand. */
 const answerBrokenRequest = (error: Error, socket: Socket, newId: NewId): void => {
   if (hasCode(error, 'ECONNRESET') || !socket.writable) {
@@ -116,18 +111,6 @@ const answerBrokenRequest = (error: Error, socket: Socket, newId: NewId): void =
   socket.end(
     `HTTP/1.1 ${status} Error\r\nConnection: close\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
-};
-
-const urlOf = (host: string, address: AddressInfo): string => {
-  const shown =
-    host === '0.0.0.0' || host === ''
-      ? '127.0.0.1'
-      : host === '::'
-        ? '[::1]'
-        : host.includes(':')
-          ? `[${host}]`
-          : host;
-  return `http://${shown}:${address.port}`;
 };
 
 /** The HTTP face of the product: tRPC, REST and health on one port. */
@@ -199,31 +182,7 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
 
   return {
     node,
-    listen: ({ host, port }) =>
-      new Promise((resolve, reject) => {
-        const onError = (error: Error): void => {
-          node.off('listening', onListening);
-          reject(
-            hasCode(error, 'EADDRINUSE')
-              ? new CrucibleError('port_in_use', `Port ${port} on ${host} is taken by another program`, {
-                  hint: 'Stop that program, or set CRUCIBLE_PORT (0 picks a free port).',
-                  cause: error,
-                })
-              : error,
-          );
-        };
-        const onListening = (): void => {
-          node.off('error', onError);
-          const address = node.address();
-          if (address === null || typeof address === 'string') {
-            reject(new Error('The server has no TCP address'));
-            return;
-          }
-          resolve({ url: urlOf(host, address), port: address.port });
-        };
-        node.once('error', onError).once('listening', onListening);
-        node.listen(port, host);
-      }),
+    listen: (at) => listenOn(node, at),
     drain: () => {
       draining = true;
     },

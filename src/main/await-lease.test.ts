@@ -3,10 +3,11 @@ import { CrucibleError } from '../kernel/errors.ts';
 import { silentLogger } from '../kernel/logger.ts';
 import { awaitLease } from './await-lease.ts';
 
-const waiting = (answers: readonly (CrucibleError | string)[]) => {
+const waiting = (answers: readonly (CrucibleError | string)[], patienceMs = 3_000) => {
   const left = [...answers];
   const pauses: number[] = [];
   const warned: string[] = [];
+  const told = { times: 0 };
   const result = awaitLease(
     async () => {
       const answer = left.length > 1 ? left.shift() : left[0];
@@ -14,12 +15,13 @@ const waiting = (answers: readonly (CrucibleError | string)[]) => {
       return answer;
     },
     {
-      patienceMs: 3_000,
+      patienceMs,
+      onHeld: async () => void (told.times += 1),
       sleep: async (delayMs) => pauses.push(delayMs),
       logger: { ...silentLogger, warn: (_, message) => warned.push(message) },
     },
   );
-  return { result, pauses, warned };
+  return { result, pauses, warned, told };
 };
 
 const held = (retryAfterMs?: number): CrucibleError =>
@@ -31,6 +33,13 @@ describe('waiting for the lease', () => {
     expect(await result).toBe('open');
     expect(pauses).toEqual([1_000, 1_000, 300]);
     expect(warned).toHaveLength(1);
+  });
+
+  it('stands by for ever where it may, and says once that it does', async () => {
+    const hour = Array.from({ length: 3_600 }, () => held(9_000));
+    const { result, pauses, told } = waiting([...hour, 'open'], Infinity);
+    expect(await result).toBe('open');
+    expect([pauses.length, told.times]).toEqual([3_600, 1]);
   });
 
   it('gives up on a writer that goes on living, with what to do', async () => {

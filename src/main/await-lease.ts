@@ -12,9 +12,12 @@ const LONGEST_PAUSE_MS = 1_000;
 export const awaitLease = async <T>(
   open: () => Promise<T>,
   deps: {
+    /** Infinity: as long as it takes. */
     readonly patienceMs: number;
     readonly sleep: (delayMs: number) => Promise<unknown>;
     readonly logger: Logger;
+    /** Called once, when another process holds it. */
+    readonly onHeld?: () => Promise<void>;
   },
 ): Promise<T> => {
   for (let waitedMs = 0; ;) {
@@ -28,6 +31,7 @@ export const awaitLease = async <T>(
           { leaseMs: error.retryAfterMs, patienceMs: deps.patienceMs },
           'another process is the writer of the log; waiting for its lease to end',
         );
+        await deps.onHeld?.();
       }
       const pauseMs = Math.min(Math.max(error.retryAfterMs, 1), LONGEST_PAUSE_MS);
       await deps.sleep(pauseMs);

@@ -22,6 +22,7 @@ import { openServices } from './open-services.ts';
 import { openStream } from './open-stream.ts';
 import { pathsOf } from './paths.ts';
 import { systemOrigin } from './system-origin.ts';
+import { turnOf } from './turn.ts';
 import { workflowUrls } from './workflow-url.ts';
 
 const HTTP_GRACE_MS = 10_000;
@@ -74,7 +75,7 @@ const open = async (deps: CrucibleDeps, closers: Closers): Promise<Crucible> => 
     deps.onFatal(error);
   };
   const { targets, useMode, ...opened } = await openLog(
-    { config, logger, onFatal: (error) => void endBecause(error) },
+    { config, logger, turn: turnOf(deps, closers), onFatal: (error) => void endBecause(error) },
     closers,
   );
   const metrics = createMetrics(version);

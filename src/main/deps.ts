@@ -11,6 +11,8 @@ export interface CrucibleDeps {
   readonly readSecret: (name: string) => string | undefined;
   /** Of which commands of hooks see a few variables. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Aborts when a start that waits for its turn is to be given up. */
+  readonly stop?: AbortSignal;
   /** The log cannot be trusted any more in this process: end it. */
   readonly onFatal: (error: CrucibleError) => void;
 }

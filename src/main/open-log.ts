@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { HOOK_TABLE } from '../../hooks/registry/row.ts';
 import { loadTargets as loadHookTargets } from '../../hooks/registry/target.ts';
 import { AGENT_TABLES } from '../agents/rows.ts';
@@ -25,6 +24,7 @@ import { loadTargets as loadWebhookTargets } from '../webhooks/targets.ts';
 import { awaitLease } from './await-lease.ts';
 import type { Closers } from './closers.ts';
 import type { CrucibleDeps } from './deps.ts';
+import { impatient, type Turn } from './turn.ts';
 
 const TABLES = [
   RUN_TABLE,
@@ -43,15 +43,17 @@ const TABLES = [
   ...FILES_TABLES,
 ];
 
-/** Three leases long: a writer that is gone is not taken for one that lives. ms */
-const LEASE_PATIENCE_MS = 30_000;
-
 /** Says how new runs get to their workflow, from now on; before, each has one of its own. */
 export type UseMode = (modeOf: ModeOf) => void;
 
 /** The log on its store, with every registered target known to the matcher before the first append. */
 export const openLog = async (
-  { config, logger, onFatal }: Pick<CrucibleDeps, 'config' | 'logger' | 'onFatal'>,
+  {
+    config,
+    logger,
+    onFatal,
+    turn = impatient,
+  }: Pick<CrucibleDeps, 'config' | 'logger' | 'onFatal'> & { readonly turn?: Turn },
   closers: Closers,
 ): Promise<{
   readonly log: Log;
@@ -71,8 +73,9 @@ export const openLog = async (
   const logLogger = logger.child({ component: 'log' });
   const log = await awaitLease(
     () => createLog({ store, reactor, clock, logger: logLogger, upcast: catalogue.upcast, onFatal }),
-    { patienceMs: LEASE_PATIENCE_MS, sleep: delay, logger: logLogger },
+    { ...turn, logger: logLogger },
   );
+  await turn.come?.();
   closers.add(() => log.close());
   reactor.load([
     ...(await loadHookTargets(log.records, { catalogue, logger })),

@@ -43,12 +43,14 @@ const config = configuration();
 const logger = createPinoLogger(config.logLevel);
 const version = readVersion();
 
+const stopped = new AbortController();
 const starting = startCrucible({
   config,
   logger,
   version,
   readSecret: readSecretFrom(process.env),
   environment: process.env,
+  stop: stopped.signal,
   onFatal: (error) => {
     logger.error({ err: error }, 'the log cannot be written any more by this process; it ends');
     process.exit(EX_TEMPFAIL);
@@ -60,6 +62,7 @@ const stop = async (reason: string): Promise<void> => {
   if (stopping) return;
   stopping = true;
   logger.info({ reason }, 'stopping');
+  stopped.abort();
   const crucible = await Promise.race([starting, delay(START_PATIENCE_MS)]).catch(() => undefined);
   try {
     await crucible?.close(reason);
@@ -75,7 +78,8 @@ process.on('SIGINT', () => void stop('SIGINT'));
 // The supervisor is gone: nobody would ever stop this process.
 process.on('disconnect', () => void stop('the supervisor ended'));
 
-const crucible = await starting.catch(refuse);
+// A start that was given up has ended in good order.
+const crucible = await starting.catch((error: unknown) => (stopping ? process.exit(0) : refuse(error)));
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 print(`Crucible ${version}`);

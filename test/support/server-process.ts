@@ -11,6 +11,8 @@ export interface ServerOptions {
   readonly dataDir: string;
   readonly temporal: { readonly address: string; readonly namespace: string };
   readonly env?: Readonly<Record<string, string>>;
+  /** Given the process before it is ready. */
+  readonly onSpawn?: (child: ChildProcess) => void;
 }
 
 export interface TestServer extends AsyncDisposable {
@@ -44,6 +46,7 @@ export const startServer = async (options: ServerOptions): Promise<TestServer> =
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  options.onSpawn?.(child);
   let stderr = '';
   child.stderr.on('data', (chunk: Buffer) => {
     stderr = `${stderr}${chunk.toString()}`.slice(-100_000);
