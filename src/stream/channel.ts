@@ -2,18 +2,24 @@ import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import type { Channel } from './connection.ts';
 
-/** Until the socket has written all that waits, or is closed. */
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * Until the socket has written all that waits, or is closed. Writes are done in order, so an empty one tells; the event
+ * `drain` would not, because it comes only where more waited than the socket's own mark.
+ */
 const drained = (socket: Socket): Promise<void> =>
   new Promise((resolve) => {
-    if (!socket.writableNeedDrain || socket.destroyed) {
+    const done = (): void => {
+      socket.off('close', done);
+      resolve();
+    };
+    if (socket.closed) {
       resolve();
       return;
     }
-    const done = (): void => {
-      socket.off('drain', done).off('close', done);
-      resolve();
-    };
-    socket.once('drain', done).once('close', done);
+    socket.once('close', done);
+    if (socket.writable) socket.write(NOTHING, done);
   });
 
 /** A WebSocket with the socket below it. Messages are never compressed, so `ws` writes them at once and in order. */

@@ -50,6 +50,17 @@ export interface Connection {
   /** Credentials of this principal were revoked. */
   revoked(principalId: string): void;
   close(code: number, reason: string): void;
+  figures(): Omit<StreamFigures, 'connections'>;
+}
+
+/** How much there is of what costs memory. */
+export interface StreamFigures {
+  readonly connections: number;
+  readonly subscriptions: number;
+  /** Subscriptions that read the log, because they are behind. */
+  readonly reading: number;
+  /** Waits to be written to clients. */
+  readonly bufferedBytes: number;
 }
 
 export interface ConnectionDeps {
@@ -244,5 +255,10 @@ export const createConnection = (deps: ConnectionDeps, arrival: Arrival): Connec
       refuse(new CrucibleError('unauthenticated', 'The credentials were revoked'));
     },
     close,
+    figures: () => ({
+      subscriptions: session?.subscriptions ?? 0,
+      reading: session?.reading ?? 0,
+      bufferedBytes: channel.buffered(),
+    }),
   };
 };

@@ -3,6 +3,7 @@ import type { EventFilter } from '../events/filter.ts';
 import { CrucibleError } from '../kernel/errors.ts';
 import type { Log } from '../log/log.ts';
 import { sees, addMatch, type FanOut, type Matches, type Recipient, type Subscription } from './fan-out.ts';
+import { assertSameLog, expiredAt } from './positions.ts';
 import { framesOf, type Frames } from './frames.ts';
 import type { ServerMessage, StreamLimits, Subscribe, Unsubscribe } from './protocol.ts';
 
@@ -46,6 +47,9 @@ export interface Session extends Recipient {
   /** Called now and then: tells a client to which nothing was sent since the last time how far it has come. */
   checkpoint(): void;
   close(): void;
+  readonly subscriptions: number;
+  /** How many of them are not live. */
+  readonly reading: number;
 }
 
 export interface SessionDeps {
@@ -271,6 +275,12 @@ export const createSession = (deps: SessionDeps): Session => {
       closed = true;
       for (const subscription of subscriptions.values()) remove(subscription);
     },
+    get subscriptions() {
+      return subscriptions.size;
+    },
+    get reading() {
+      return reading.size;
+    },
   };
 
   const withFilters = (filters: readonly EventFilter[]): readonly Subscription[] => {
@@ -280,30 +290,4 @@ export const createSession = (deps: SessionDeps): Session => {
   };
 
   return session;
-};
-
-const expiredAt = (log: Pick<Log, 'firstAvailable'>, after: number): CrucibleError | undefined => {
-  const first = log.firstAvailable();
-  if (after + 1 >= first) return undefined;
-  return new CrucibleError(
-    'position_expired',
-    `Position ${after + 1} has been removed by retention; the first one kept is ${first}`,
-    { hint: `Subscribe with after: ${first - 1} to go on after the gap.` },
-  );
-};
-
-const assertSameLog = (asked: {
-  readonly after: number | undefined;
-  readonly epoch: string | undefined;
-  readonly head: number;
-  readonly current: string | null;
-}): void => {
-  const { after, epoch, head, current } = asked;
-  const hint = 'Take epoch and first_available of hello, and subscribe with after: first_available - 1.';
-  if (epoch !== undefined && epoch !== current)
-    throw new CrucibleError('epoch_changed', 'The log is not the one that this position was read from', {
-      hint,
-    });
-  if (after !== undefined && after > head)
-    throw new CrucibleError('epoch_changed', `The log ends at ${head}, before position ${after}`, { hint });
 };

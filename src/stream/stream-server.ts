@@ -9,7 +9,7 @@ import type { NewId } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Log } from '../log/log.ts';
 import { channelOf } from './channel.ts';
-import { createConnection, type Arrival, type Connection } from './connection.ts';
+import { createConnection, type Arrival, type Connection, type StreamFigures } from './connection.ts';
 import { chosenSubprotocol, offeredBy } from './credentials.ts';
 import { createFanOut } from './fan-out.ts';
 import { CLOSE, DEFAULT_LIMITS, type StreamLimits } from './protocol.ts';
@@ -27,7 +27,7 @@ export interface StreamServer {
   attach(node: Server): void;
   /** Tells every client to come back (1012), and takes no more. Resolves when all are gone. Safe to call twice. */
   close(): Promise<void>;
-  readonly connections: number;
+  figures(): StreamFigures;
 }
 
 export interface StreamServerDeps {
@@ -192,8 +192,16 @@ export const createStreamServer = (deps: StreamServerDeps): StreamServer => {
       });
     },
     close: () => (closing ??= close()),
-    get connections() {
-      return open.size;
+    figures: () => {
+      const each = [...open.values()].map((one) => one.figures());
+      const sum = (of: (figures: (typeof each)[number]) => number): number =>
+        each.reduce((all, figures) => all + of(figures), 0);
+      return {
+        connections: each.length,
+        subscriptions: sum(({ subscriptions }) => subscriptions),
+        reading: sum(({ reading }) => reading),
+        bufferedBytes: sum(({ bufferedBytes }) => bufferedBytes),
+      };
     },
   };
 };

@@ -286,5 +286,5 @@ test('heartbeats both ways; who is silent is gone', async () => {
   expect(data.toString()).toBe('payload');
   await using mute = await stream.connect({ autoPong: false });
   expect((await mute.closed).code).toBe(1006);
-  await vi.waitFor(() => expect(stream.stream.connections).toBe(1));
+  await vi.waitFor(() => expect(stream.stream.figures().connections).toBe(1));
 });
