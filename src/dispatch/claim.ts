@@ -21,7 +21,9 @@ import type { BuildEvent } from './terminal-event.ts';
 interface Claimed {
   /** In the order in which they stood in line. */
   readonly runs: readonly Run[];
-  /** When nothing was claimed: when the next one can be, ms; null: nothing stands in line. */
+  /** Nothing else in the line could be claimed when it was read. */
+  readonly all: boolean;
+  /** If these are all: when the next one can be claimed, ms; null: none stands in line. */
   readonly nextAt: number | null;
   /** Whether the policy has left some where they are: it may say something else as soon as a run is over. */
   readonly left: boolean;
@@ -137,11 +139,25 @@ const createClaim = (deps: ClaimsDeps, claimer: Claimer, lost: () => boolean): C
   /** The due ones first, so that a backlog does not keep a retry waiting; then the pending ones, in order. */
   const candidatesOf = async (
     limit: number,
-  ): Promise<{ readonly now: readonly Run[]; readonly nextAt: number | null }> => {
+  ): Promise<{
+    readonly now: readonly Run[];
+    /** Whether these are all that can be claimed now. */
+    readonly all: boolean;
+    readonly nextAt: number | null;
+  }> => {
     const nowMs = clock.now();
     const isDue = (run: Run): boolean => claimableAt(run.claim ?? '') <= nowMs;
     const isUntimed = (run: Run): boolean => claimableAt(run.claim ?? '') === 0;
-    const [timed, ahead] = await Promise.all([look(DUE_FROM, limit, isDue), look(reached, limit, isUntimed)]);
+    const isTimed = (run: Run): boolean => !isUntimed(run);
+    let ahead: readonly Run[];
+    let timed: readonly Run[];
+    if (reached === '') {
+      // One read tells of a short line all that there is.
+      ahead = await look('', limit, (run) => isUntimed(run) || isDue(run));
+      timed = ahead.length < limit ? ahead.filter(isTimed) : await look(DUE_FROM, limit, isDue);
+    } else {
+      [timed, ahead] = await Promise.all([look(DUE_FROM, limit, isDue), look(reached, limit, isUntimed)]);
+    }
     let untimed = ahead.filter(isUntimed);
     if (untimed.length === 0 && reached !== '') {
       reached = '';
@@ -151,6 +167,8 @@ const createClaim = (deps: ClaimsDeps, claimer: Claimer, lost: () => boolean): C
     const next = timed.find((run) => !isDue(run));
     return {
       now: [...due, ...untimed].slice(0, limit),
+      // What has come back into line before `reached` has not been looked for.
+      all: reached === '' && due.length + untimed.length < limit,
       nextAt: next === undefined ? null : claimableAt(next.claim ?? ''),
     };
   };
@@ -184,7 +202,7 @@ const createClaim = (deps: ClaimsDeps, claimer: Claimer, lost: () => boolean): C
   };
 
   const tryTake = async (room: number): Promise<Claimed | undefined> => {
-    const { now: candidates, nextAt } = await candidatesOf(Math.min(room, MAX_ROWS));
+    const { now: candidates, all, nextAt } = await candidatesOf(Math.min(room, MAX_ROWS));
     // What was begun is finished, whatever the policy says by now.
     const begun = candidates.filter(isBegun).slice(0, room);
     const asked = candidates.filter((run) => !isBegun(run));
@@ -229,7 +247,12 @@ const createClaim = (deps: ClaimsDeps, claimer: Claimer, lost: () => boolean): C
     if (runs.length === 0 && mutations.length > 0) return undefined;
     const left = candidates.some(({ id }) => !verdicts.has(id));
     const againAt = clock.now() + ASK_AGAIN_MS;
-    return { runs, left, nextAt: left ? Math.min(nextAt ?? againAt, againAt) : nextAt };
+    return {
+      runs,
+      all: all || runs.length === 0,
+      left,
+      nextAt: left ? Math.min(nextAt ?? againAt, againAt) : nextAt,
+    };
   };
 
   return {
@@ -243,7 +266,7 @@ const createClaim = (deps: ClaimsDeps, claimer: Claimer, lost: () => boolean): C
         if (claimed !== undefined) return claimed;
       }
       // Others change these rows faster than they can be claimed; a moment later they may not.
-      return { runs: [], left: true, nextAt: clock.now() + 100 };
+      return { runs: [], all: true, left: true, nextAt: clock.now() + 100 };
     },
 
     over: (run) => {

@@ -267,25 +267,56 @@ describe('the drain of a target', () => {
     expect(d.pokes).toEqual(['hook:a']);
   });
 
-  it('lets the runs go first that start directly, for a while', async () => {
+  it('begins a run only when those that stand before it and start directly are started, however long that takes', async () => {
     const d = await openDrains();
-    d.direct.waits = true;
+    await d.publish('hook:a', 4);
+    const runs = await d.runs();
+    const begun = () => d.executed.map(({ run }) => run.id);
+    // Stands between the second and the third.
+    d.direct.waits = `${runs[1]?.order}~`;
+    const working = d.work('hook:a');
+    await d.settle();
+    d.advance(20_000);
+    d.tick();
+    await d.settle();
+    expect(begun()).toEqual(runs.slice(0, 2).map(({ id }) => id));
+    d.direct.waits = undefined;
+    d.drains.nudge('hook:a');
+    expect(await working).toMatchObject({ next: 'asleep', run_ids: runs.map(({ id }) => id) });
+    expect(begun()).toEqual(runs.map(({ id }) => id));
+  });
+
+  it('goes on in another activity when one has only waited, and has lost nothing', async () => {
+    const d = await openDrains();
     await d.publish('hook:a', 2);
+    d.direct.waits = '';
     const first = d.work('hook:a', 't1', 1);
     await d.settle();
+    d.advance(30_000);
     d.tick();
-    await d.settle();
-    expect(d.executed).toEqual([]);
-    d.direct.waits = false;
-    d.tick();
-    expect((await first).run_ids).toHaveLength(2);
-    d.direct.waits = true;
-    await d.publish('hook:a', 2);
-    const second = d.work('hook:a', 't1', 2);
-    await d.settle();
+    expect(await first).toEqual({ next: 'again', delay_ms: 0, run_ids: [] });
+    d.direct.waits = undefined;
+    expect((await d.work('hook:a', 't1', 2)).run_ids).toHaveLength(2);
+  });
+
+  it('tries again what was begun, whatever is to start directly meanwhile', async () => {
+    const d = await openDrains();
+    d.act.once = async ({ attempt }) => (attempt === 1 ? AWAY : SUCCESS);
+    await d.publish('hook:a', 1);
+    expect(await d.work('hook:a', 't1', 1)).toMatchObject({ next: 'due' });
     d.advance(1_000);
-    d.tick();
-    expect((await second).run_ids).toHaveLength(2);
+    d.direct.waits = '';
+    expect(await d.work('hook:a', 't1', 2)).toMatchObject({ next: 'asleep' });
+    expect(d.executed).toHaveLength(2);
+  });
+
+  it('reads a short line once', async () => {
+    const d = await openDrains();
+    await d.publish('hook:a', 3);
+    const { read } = d;
+    read.lines = 0;
+    expect((await d.work('hook:a')).run_ids).toHaveLength(3);
+    expect(read.lines).toBe(1);
   });
 
   it('writes a run as running when its attempt takes its time, and not otherwise', async () => {

@@ -42,8 +42,8 @@ export interface DrainWorkDeps {
   readonly logger: Logger;
   /** Runs of one activity, which is what its result in the history may hold. */
   readonly packMax: number;
-  /** Whether runs of the target that were made to run directly, before its line began, wait for their start. */
-  readonly directWaits: (target: string) => boolean;
+  /** Whether a run of the target that is to run directly, and stands before `order` in the log, waits for its start. */
+  readonly directWaits: (target: string, order: string) => boolean;
   /** Calls `work` every `everyMs`; returns what ends it. */
   readonly every: (everyMs: number, work: () => void) => () => void;
   /** How long one activity claims, ms. Default 30 s. */
@@ -52,8 +52,6 @@ export interface DrainWorkDeps {
 
 const CLAIM_FOR_MS = 30_000;
 const DEFAULT_IN_FLIGHT = 16;
-/** How long the line waits for runs of the target that start directly. */
-const DIRECT_FIRST_MS = 1_000;
 /** How long an attempt may go before its row says `running`. */
 const MARK_AFTER_MS = 100;
 /** Actions that have ended and wait for their commit: the more of them share one, the cheaper each is. */
@@ -69,7 +67,8 @@ const SLOW_MS = 1_000;
  * Works the line of one target: claims, keeps its slots full, records each run as it ends, claims as it goes.
  *
  * Guarantees: a run is executed by one claimer at a time, and what is recorded is not executed again, whichever execution
- * of the activity claimed it. What earlier ones have left unfinished stands in line still. Runs begin in its order.
+ * of the activity claimed it. What earlier ones have left unfinished stands in line still. Runs begin in its order, and
+ * after those of the target that start directly and stand before them in the log.
  *
  * States: working (claims, slots not empty) → finishing (claims no more: time is up, the pack is full, the
  * process stops, or the ledger failed) → over; working → asleep, when the line is empty and the last run has ended.
@@ -98,7 +97,7 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
     let claiming = false;
     let failure: unknown;
     let slots = DEFAULT_IN_FLIGHT;
-    /** Nothing could be claimed when `mark` was taken. */
+    /** Nothing more could be claimed when `mark` was taken. */
     let empty: { readonly mark: number; readonly nextAt: number | null; readonly left: boolean } | undefined;
 
     const stopping = (): boolean =>
@@ -118,8 +117,8 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
     const claimMore = async (): Promise<void> => {
       const mark = drains.mark(ask.target);
       const room = Math.min(aheadOf(slots), deps.packMax - taken);
-      const { runs, nextAt, left } = await claim.take(room);
-      if (runs.length === 0) empty = { mark, nextAt, left };
+      const { runs, all, nextAt, left } = await claim.take(room);
+      if (all) empty = { mark, nextAt, left };
       const last = runs.at(-1);
       if (last !== undefined) slots = (await inFlightOf(last)) ?? slots;
       taken += runs.length;
@@ -181,11 +180,20 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
       }
     };
 
-    // They come first in the order of the log. Not for ever: what is in their way must not hold up the line.
-    while (deps.directWaits(ask.target) && !stopping() && clock.now() - startedAt < DIRECT_FIRST_MS)
-      await bell.rung();
+    /** Runs of the target that start directly may come before the next one; a retry has had its turn. */
+    const mustWait = (): boolean => {
+      const [next] = ready;
+      return next !== undefined && next.attempts === 0 && deps.directWaits(ask.target, next.order);
+    };
+
     for (;;) {
-      while (ready.length > 0 && busy.size < slots && open.size < slots + MAX_UNRECORDED && !stopping()) {
+      while (
+        ready.length > 0 &&
+        !mustWait() &&
+        busy.size < slots &&
+        open.size < slots + MAX_UNRECORDED &&
+        !stopping()
+      ) {
         const run = ready.shift();
         if (run === undefined) break;
         open.set(run.id, { run, since: clock.now() });
@@ -226,6 +234,11 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
               : { next: 'due', delay_ms: Math.max(0, empty.nextAt - clock.now()), run_ids: worked };
           }
           if (!mayClaim()) return { next: 'again', delay_ms: 0, run_ids: worked };
+        } else if (mustWait()) {
+          // What was claimed stands in line still, for the next activity.
+          if (clock.now() - startedAt >= claimForMs) return { next: 'again', delay_ms: 0, run_ids: worked };
+          await bell.rung();
+          continue;
         }
         empty = undefined;
         continue;

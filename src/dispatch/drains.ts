@@ -50,6 +50,8 @@ export interface Drains {
    * @returns false: something has joined since
    */
   sleep(target: string, mark: number, nextAt: number | null): boolean;
+  /** What the target's drain has waited for may have come. */
+  nudge(target: string): void;
   /** The activity is over. */
   end(target: string, onJoin: () => void): void;
   /** Whether no more is to be claimed by this process. */
@@ -223,6 +225,7 @@ export const createDrains = (deps: {
       }
       return true;
     },
+    nudge: (target) => entries.get(target)?.onJoin?.(),
     end: (target, onJoin) => {
       const entry = entries.get(target);
       if (entry?.onJoin === onJoin) entry.onJoin = undefined;

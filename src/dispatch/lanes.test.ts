@@ -29,6 +29,25 @@ describe('lanes', () => {
     expect(lanes.take()?.id).toBe('a1');
   });
 
+  it('knows whether a run waits or is being started that stands before another in the log', () => {
+    const lanes = createLanes({ capacity: 10, laneCapacity: 10, maxOpen: 1 });
+    const [first, second] = ['1', '2'].map((order) => ({ ...run(`a${order}`, 'a'), order }));
+    if (first === undefined || second === undefined) throw new Error('two');
+    lanes.add(first);
+    lanes.add(second);
+    const before = (...orders: readonly string[]) => orders.map((order) => lanes.waitsBefore('a', order));
+    expect(before('1', '11', '21')).toEqual([false, true, true]);
+    lanes.take();
+    expect(before('1', '11', '21')).toEqual([false, true, true]);
+    lanes.started(first);
+    expect(before('11', '2', '21')).toEqual([false, false, true]);
+    lanes.release('a1');
+    lanes.take();
+    lanes.started(second);
+    expect(before('21')).toEqual([false]);
+    expect(lanes.waitsBefore('b', '9')).toBe(false);
+  });
+
   it('a run that ended before its start was acknowledged takes no place', () => {
     const lanes = createLanes({ capacity: 10, laneCapacity: 10, maxOpen: 1 });
     lanes.add(run('a1', 'a'));

@@ -28,6 +28,8 @@ export interface Lanes {
   readonly waiting: number;
   /** How many runs of this target wait. */
   waitingOf(target: string): number;
+  /** Whether a run of this target that stands before `order` in the log waits or is being started. */
+  waitsBefore(target: string, order: string): boolean;
   /** How many runs of this target are here, in whatever state. */
   sizeOf(target: string): number;
   /** How many are started and open. */
@@ -40,7 +42,7 @@ interface Lane {
   readonly target: string;
   readonly waiting: Run[];
   open: number;
-  starting: boolean;
+  starting: Run | undefined;
 }
 
 interface Place {
@@ -67,24 +69,25 @@ export const createLanes = (limits: LaneLimits): Lanes => {
   const laneOf = (target: string): Lane => {
     let lane = lanes.get(target);
     if (lane === undefined) {
-      lane = { target, waiting: [], open: 0, starting: false };
+      lane = { target, waiting: [], open: 0, starting: undefined };
       lanes.set(target, lane);
     }
     return lane;
   };
 
   const update = (lane: Lane): void => {
-    const may = lane.waiting.length > 0 && !lane.starting && lane.open < limits.maxOpen;
+    const may = lane.waiting.length > 0 && lane.starting === undefined && lane.open < limits.maxOpen;
     if (may) ready.add(lane);
     else ready.delete(lane);
     // Targets come and go: one that has nothing here leaves nothing behind.
-    if (lane.waiting.length === 0 && !lane.starting && lane.open === 0) lanes.delete(lane.target);
+    if (lane.waiting.length === 0 && lane.starting === undefined && lane.open === 0)
+      lanes.delete(lane.target);
   };
 
   /** The start of this run is over, one way or the other. Its place, unless it was released meanwhile. */
   const startOver = (run: Run): { readonly lane: Lane; readonly place: Place | undefined } => {
     const lane = laneOf(run.target);
-    lane.starting = false;
+    lane.starting = undefined;
     const place = places.get(run.id);
     return { lane, place: place?.state === 'starting' ? place : undefined };
   };
@@ -107,7 +110,7 @@ export const createLanes = (limits: LaneLimits): Lanes => {
       const place = run === undefined ? undefined : places.get(run.id);
       if (run === undefined || place === undefined) throw new Error('a lane that is ready has a run');
       waiting -= 1;
-      lane.starting = true;
+      lane.starting = run;
       place.state = 'starting';
       update(lane);
       return run;
@@ -153,9 +156,13 @@ export const createLanes = (limits: LaneLimits): Lanes => {
       return waiting;
     },
     waitingOf: (target) => lanes.get(target)?.waiting.length ?? 0,
+    waitsBefore: (target, order) => {
+      const lane = lanes.get(target);
+      return [lane?.starting, lane?.waiting[0]].some((run) => run !== undefined && run.order < order);
+    },
     sizeOf: (target) => {
       const lane = lanes.get(target);
-      return lane === undefined ? 0 : lane.waiting.length + lane.open + (lane.starting ? 1 : 0);
+      return lane === undefined ? 0 : lane.waiting.length + lane.open + (lane.starting === undefined ? 0 : 1);
     },
     get open() {
       return open;

@@ -49,8 +49,8 @@ export interface Starter {
    * @param coming how many of all targets are about to
    */
   roomFor(target: string, coming: number): number;
-  /** Whether runs of this target wait here for their start. */
-  hasWaiting(target: string): boolean;
+  /** Whether a run of this target that stands before `order` in the log still waits for its start here. */
+  waitsBefore(target: string, order: string): boolean;
   /** Why nothing starts at the moment; undefined: all is well. */
   readonly blocked: string | undefined;
 }
@@ -72,6 +72,8 @@ export interface StarterDeps {
   readonly logger: Logger;
   /** Runs `work` after `delayMs`; returns what cancels it. */
   readonly after: (delayMs: number, work: () => void) => () => void;
+  /** Told when a run of the target waits for its start no longer, however that came. */
+  readonly onStarted?: (target: string) => void;
 }
 
 /**
@@ -105,6 +107,7 @@ export const createStarter = (deps: StarterDeps): Starter => {
       if (run === undefined) break;
       const start = startOne(run).finally(() => {
         starting.delete(start);
+        deps.onStarted?.(run.target);
         pump();
       });
       starting.add(start);
@@ -322,7 +325,8 @@ export const createStarter = (deps: StarterDeps): Starter => {
       const most = lanes.waiting + coming >= BUSY ? 1 : MAX_OPEN;
       return most - lanes.sizeOf(target);
     },
-    hasWaiting: (target) => lanes.waitingOf(target) > 0,
+    waitsBefore: (target, order) =>
+      overflowed.has(target) || scan?.covers(target) === true || lanes.waitsBefore(target, order),
     get waiting() {
       return lanes.waiting;
     },

@@ -74,7 +74,7 @@ export const openDispatch = (
     clock,
     logger: logger('drains'),
     packMax: config.dispatchPackMax,
-    directWaits: (target) => starter.hasWaiting(target),
+    directWaits: (target, order) => starter.waitsBefore(target, order),
     every: (everyMs, beat) => {
       const timer = setInterval(beat, everyMs);
       return () => clearInterval(timer);
@@ -98,6 +98,7 @@ export const openDispatch = (
     clock,
     logger: logger('starter'),
     after,
+    onStarted: drains.nudge,
   });
   log.onCommit(starter.committed);
   closers.add(() => starter.stop());

@@ -60,8 +60,13 @@ export const openDrains = async (
     tables: [LINE_TABLE, LINE_KEY_TABLE, RUN_TABLE, ATTEMPT_TABLE, DEFINITION_TABLE],
   });
   const written = { commits: 0, rows: 0 };
+  const read = { lines: 0 };
   const counting: LogStore = {
     ...store,
+    readIndex(index) {
+      read.lines += 1;
+      return store.readIndex(index);
+    },
     async commit(batch) {
       written.commits += 1;
       for (const { insert, update } of batch.writes) written.rows += insert.length + update.length;
@@ -112,7 +117,8 @@ export const openDrains = async (
   const temporal = { away: false };
   const timers: (() => void)[] = [];
   const ticks: (() => void)[] = [];
-  const direct = { waits: false };
+  /** The order of a run of its target that waits to be started directly. */
+  const direct: { waits: string | undefined } = { waits: undefined };
   const drains = createDrains({
     log,
     poker: {
@@ -149,7 +155,7 @@ export const openDrains = async (
     clock,
     logger: silentLogger,
     packMax: options.packMax ?? 1_000,
-    directWaits: () => direct.waits,
+    directWaits: (_, order) => direct.waits !== undefined && direct.waits < order,
     every: (_, tick) => {
       ticks.push(tick);
       return () => undefined;
@@ -177,6 +183,8 @@ export const openDrains = async (
     buildEvent,
     /** How often and how much was written. */
     written,
+    /** How often an index was read. */
+    read,
     drains,
     claims,
     attempts,
