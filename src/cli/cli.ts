@@ -6,6 +6,7 @@ import { addKeyCommands } from './commands/keys.ts';
 import { addMemoryCommands } from './commands/memory.ts';
 import { addPlaceCommands } from './commands/places.ts';
 import { addReactionCommands } from './commands/reactions.ts';
+import { completionScript, SHELLS, type Shell } from './completion.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import { oneOf } from './input.ts';
 import type { CliIo } from './io.ts';
@@ -53,6 +54,11 @@ const createProgram = (io: CliIo, ending: Ending, addOthers: AddCommands = () =>
   addEventCommands(program, acting);
   addReactionCommands(program, acting);
   addKeyCommands(program, acting);
+  program
+    .command('completion')
+    .argument('<shell>', SHELLS.join(', '), oneOf(SHELLS))
+    .description('a script that completes commands: source <(crucible completion bash)')
+    .action((shell: Shell) => io.out(completionScript(shell, program)));
   return program;
 };
 

@@ -3,7 +3,7 @@ import type { SettingName } from '../config/schema.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Flags } from '../config/sources.ts';
 import { createClient, type CrucibleClient } from '../client/client.ts';
-import { CrucibleError } from '../kernel/errors.ts';
+import type { CrucibleError } from '../kernel/errors.ts';
 import { silentLogger, type Logger } from '../kernel/logger.ts';
 import { startCrucible } from './crucible.ts';
 import { readSecretFrom } from './secrets.ts';

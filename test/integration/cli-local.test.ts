@@ -1,3 +1,4 @@
+import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -149,5 +150,36 @@ describe('crucible doctor', () => {
     ]);
     const words = await cliIn(cwd, { CRUCIBLE_PROT: '1' })(['doctor']);
     expect(words.stderr).toContain('CRUCIBLE_PROT');
+  });
+});
+
+describe('crucible completion', () => {
+  const completed = async (typed: readonly string[]): Promise<readonly string[]> => {
+    const { stdout } = await cli(['completion', 'bash']);
+    const words = ['crucible', ...typed].map((word) => `'${word}'`).join(' ');
+    const script = `${stdout}\nCOMP_WORDS=(${words}); COMP_CWORD=${typed.length}; _crucible; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    return execFileSync('bash', ['-c', script], { cwd, encoding: 'utf8' }).trim().split('\n');
+  };
+  const hasBash = spawnSync('bash', ['--version']).status === 0;
+
+  it.skipIf(!hasBash)('completes commands, subcommands and options in bash', async () => {
+    expect(await completed(['mem'])).toEqual(['memory']);
+    expect(await completed(['memory', 'ta'])).toEqual(['tag']);
+    expect(await completed(['memory', 'query', '--sem'])).toEqual(['--semantic']);
+    expect(await completed(['memory', 'get', 'msg_1', '--out'])).toEqual(['--output']);
+    await writeFile(join(cwd, 'note.md'), '');
+    expect(await completed(['memory', 'import', 'no'])).toEqual(['note.md']);
+  });
+
+  it.each(['zsh', 'fish'])('has the same commands for %s', async (shell) => {
+    const { code, stdout } = await cli(['completion', shell]);
+    expect(code).toBe(0);
+    for (const word of ['memory', 'consolidate', '--linked-to', 'doctor']) expect(stdout).toContain(word);
+    const isThere = spawnSync(shell, ['--version']).status === 0;
+    expect(isThere ? spawnSync(shell, ['-n'], { input: stdout }).status : 0).toBe(0);
+  });
+
+  it('refuses other shells', async () => {
+    expect(await cli(['completion', 'csh'])).toMatchObject({ code: 2, stdout: '' });
   });
 });

@@ -21,6 +21,9 @@ interface Written {
   readonly metadata?: JsonObject;
 }
 
+/** A shell reads an unquoted # as the start of a comment, so tags may come without it. */
+const withHash = (tag: string): string => (tag.startsWith('#') ? tag : `#${tag}`);
+
 const COLUMNS = ['id', 'title', 'tags', 'updated_at'];
 
 /** The text that was typed, or that of the file. */
@@ -62,7 +65,7 @@ const reading = (memory: Command, acting: Acting): void => {
           given({
             text,
             semantic: options.semantic,
-            tags: options.tag === undefined ? undefined : [...options.tag],
+            tags: options.tag?.map(withHash),
             linked_to: options.linkedTo,
             since: options.since,
             until: options.until,
@@ -186,7 +189,7 @@ const writing = (memory: Command, acting: Acting): void => {
         const answer = await client.memory.prune.mutate(
           given({
             older_than: options.olderThan,
-            tags: options.tag === undefined ? undefined : [...options.tag],
+            tags: options.tag?.map(withHash),
             max: options.max,
             dry_run: options.dryRun,
           }),
@@ -235,9 +238,7 @@ const joining = (memory: Command, acting: Acting): void => {
       .action(
         acting(async ({ client, print }, id: string, tags: readonly string[]) => {
           let last: Awaited<ReturnType<CrucibleClient['memory']['tag']['mutate']>> | undefined;
-          // A shell reads an unquoted # as the start of a comment, so tags may come without it.
-          for (const tag of tags)
-            last = await client.memory[name].mutate({ id, tag: tag.startsWith('#') ? tag : `#${tag}` });
+          for (const tag of tags) last = await client.memory[name].mutate({ id, tag: withHash(tag) });
           print(last);
         }),
       );
