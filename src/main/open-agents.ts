@@ -34,7 +34,7 @@ export const agentExecutor = (
 
 /** What of other services lies in a world, and by which index that is seen. */
 const CONTENTS = [
-  { what: 'memories', table: CARD_TABLE.name, index: 'memory_card_newest' },
+  { what: 'memories', table: CARD_TABLE.name, index: 'memory_card_world' },
   { what: 'files', table: FILE_TABLE.name, index: 'file_place' },
 ] as const;
 

@@ -1,4 +1,4 @@
-import type { Records } from '../log/records.ts';
+import type { Records, Row } from '../log/records.ts';
 import { CARD_TABLE, TAG_TABLE, type CardRow, type TagRow } from './tables.ts';
 
 const READ_ROWS = 1_000;
@@ -54,4 +54,20 @@ export const readCards = async (records: Records, ids: readonly string[]): Promi
     cards.push(...(rows as readonly CardRow[]));
   }
   return cards;
+};
+
+/** Cards in the order of ids, of all worlds or of these, at most `limit`. */
+export const cardsById = async (
+  records: Records,
+  worlds: readonly string[] | undefined,
+  page: { readonly after?: string; readonly limit: number },
+): Promise<readonly CardRow[]> => {
+  if (worlds === undefined) return (await records.list(CARD_TABLE.name, page)) as readonly CardRow[];
+  const found = await Promise.all(
+    worlds.map((world) =>
+      records.byIndex({ table: CARD_TABLE.name, index: 'memory_card_world', equals: [world], ...page }),
+    ),
+  );
+  const cards: readonly Row[] = found.flat();
+  return (cards as readonly CardRow[]).toSorted((a, b) => (a.id < b.id ? -1 : 1)).slice(0, page.limit);
 };

@@ -140,6 +140,7 @@ export const addMemory = async (plan: MemoryPlan, draft: ReadDraft, made: NewMem
     edges: (await plan.card(id))?.edges ?? [],
     created_at: now,
     updated_at: now,
+    listed: null,
     newest: null,
     oldest: null,
   };

@@ -4,17 +4,17 @@ import type { Logger } from '../kernel/logger.ts';
 import type { Log } from '../log/log.ts';
 import type { StateWriter } from '../state/writer.ts';
 import { createAccessed, type AccessedMode } from './accessed.ts';
+import { cardsById } from './candidates.ts';
 import { createConsolidate } from './consolidate.ts';
 import type { IsAgent, MemoryDeps } from './dependencies.ts';
 import { createImportBatch } from './import-batch.ts';
 import type { MemoryService } from './memory.ts';
 import { createPrune } from './prune.ts';
 import { createQuery } from './query.ts';
-import { createReader, isVisible } from './reader.ts';
+import { createReader } from './reader.ts';
 import { createRelations } from './relations.ts';
 import type { Semantic } from './semantic.ts';
 import { createMender } from './state/mender.ts';
-import { CARD_TABLE, type CardRow } from './tables.ts';
 import { createWriteMemories } from './writing.ts';
 import { createWrites } from './writes.ts';
 
@@ -60,12 +60,11 @@ export const createMemoryService = (deps: MemoryServiceDeps): MemoryService => {
       return answer;
     },
     async list({ visible, after, limit }) {
-      const rows = (await log.records.list(CARD_TABLE.name, {
+      const rows = await cardsById(log.records, visible, {
         limit,
         ...(after === undefined ? {} : { after }),
-      })) as readonly CardRow[];
-      const cards = rows.filter(({ world, state }) => state !== 'removing' && isVisible(world, visible));
-      const data = await reader.views(cards);
+      });
+      const data = await reader.views(rows.filter(({ state }) => state !== 'removing'));
       await log.settled();
       return { data, last: rows.length < limit ? undefined : rows.at(-1)?.id };
     },

@@ -12,6 +12,7 @@ export const MEMORY_TABLE: TableDefinition = {
 export const CARD_TABLE: TableDefinition = {
   name: 'memory_card',
   indexes: [
+    { name: 'memory_card_world', fields: ['world', 'listed'] },
     { name: 'memory_card_newest', fields: ['world', 'newest'] },
     { name: 'memory_card_oldest', fields: ['world', 'oldest'] },
   ],
@@ -113,7 +114,9 @@ export type CardRow = Row & {
   readonly edges: readonly Edge[];
   readonly created_at: number;
   readonly updated_at: number;
-  /** Sort keys, each of its own; null for what is in no list. */
+  /** The id; null while it is `removing`. */
+  readonly listed: string | null;
+  /** Sort keys, each of its own; null for what no query finds. */
   readonly newest: string | null;
   readonly oldest: string | null;
 };

@@ -178,6 +178,16 @@ describe('worlds', () => {
     });
     const { body: memories } = await rest('GET', '/memory', undefined, inside);
     expect((await rest('DELETE', `/memory/${memories.data[0].id}`, undefined, inside)).status).toBe(204);
+    // No query finds what went into another memory, but it is there.
+    const sources = [];
+    for (const content of ['# red', '# white'])
+      sources.push((await rest('POST', '/memory', { content }, inside)).body.id);
+    const { body: cuvee } = await rest('POST', '/memory/consolidate', { ids: sources }, inside);
+    await rest('DELETE', `/memory/${cuvee.id}`, undefined, inside);
+    expect((await rest('DELETE', '/worlds/cellar')).body.detail).toBe(
+      'The world cellar still holds memories.',
+    );
+    for (const id of sources) await rest('DELETE', `/memory/${id}`, undefined, inside);
     await register('guest', inside);
     expect((await rest('DELETE', '/worlds/cellar')).body.detail).toBe('The world cellar still holds agents.');
     await rest('DELETE', '/agents/guest', undefined, inside);

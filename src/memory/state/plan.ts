@@ -130,11 +130,12 @@ export const createPlan = (
 
   const setCard = async (given: CardRow): Promise<void> => {
     const before = await cards.get(given.id);
-    const listed = given.state === 'active';
+    const found = given.state === 'active';
     const after: CardRow = {
       ...given,
-      newest: listed ? newestKey(given.updated_at, given.id) : null,
-      oldest: listed ? oldestKey(given.updated_at, given.id) : null,
+      listed: given.state === 'removing' ? null : given.id,
+      newest: found ? newestKey(given.updated_at, given.id) : null,
+      oldest: found ? oldestKey(given.updated_at, given.id) : null,
     };
     if (before === undefined || before.title !== after.title)
       nodes.push({ op: 'add_node', node: { id: after.id, kind: 'memory', label: after.title } });
