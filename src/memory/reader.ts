@@ -98,7 +98,13 @@ export const createReader = (records: Records): MemoryReader => {
 
   const referrers: MemoryReader['referrers'] = async (of, most) => {
     const found = new Set<string>();
-    const keys = [`m:${of.id}`, ...namesOf(of).map((name) => `n:${name}`)];
+    // Whoever uses a name that means a namesake does not point here, and may be one of very many.
+    const names = (await records.getMany(
+      NAME_TABLE.name,
+      namesOf(of).map((name) => `${of.world}/${name}`),
+    )) as readonly NameRow[];
+    const owned = names.filter(({ owner }) => owner === of.id);
+    const keys = [`m:${of.id}`, ...owned.map(({ id }) => `n:${id.slice(of.world.length + 1)}`)];
     for (const key of keys) {
       for (let after: string | undefined; found.size <= most;) {
         const rows = (await records.byIndex({
@@ -116,7 +122,7 @@ export const createReader = (records: Records): MemoryReader => {
     return { ids: [...found].slice(0, most), more: found.size > most };
   };
 
-  /** A referrer may name it and mean a namesake: the edges tell. */
+  /** A referrer may name it and mean another one by the whole path: the edges tell. */
   const backlinksOf = async (of: CardRow): Promise<{ links: readonly BacklinkView[]; more: boolean }> => {
     const { ids, more } = await referrers(of, MAX_BACKLINKS);
     const cards = ids.length === 0 ? [] : await records.getMany(CARD_TABLE.name, ids);

@@ -101,6 +101,20 @@ describe('creating a memory', () => {
     expect(await open.edges()).toEqual([`${note.id} -mentions-> entity:index`]);
   });
 
+  it('shows who links to it though many link to a namesake', async () => {
+    await using open = await openMemories();
+    await create(open, '# Index');
+    const younger = await create(open, '---\naliases: [Second]\n---\n# Index');
+    for (let i = 0; i < 5; i += 1)
+      await open.in('default', () =>
+        open.service.importBatch(Array.from({ length: 25 }, (_, j) => ({ content: `[[Index]] ${i} ${j}` }))),
+      );
+    const friend = await create(open, 'see [[Second]]');
+    const seen = await open.in('default', () => open.service.get(younger.id));
+    expect(seen.backlinks.map(({ from }) => from)).toEqual([friend.id]);
+    expect(seen.more_backlinks).toBe(false);
+  });
+
   it('finds a path by its whole name first, then by its last part', async () => {
     await using open = await openMemories();
     const plain = await create(open, 'ip', 'IP');
@@ -129,6 +143,36 @@ describe('creating a memory', () => {
     expect((await open.service.list({ visible: ['b'], limit: 10 })).data.map(({ id }) => id)).toEqual([
       there.id,
     ]);
+  });
+
+  it('is listed with those of its worlds, in full pages that tell nothing of others', async () => {
+    await using open = await openMemories();
+    const [own, others]: [string[], string[]] = [[], []];
+    for (let i = 0; i < 4; i += 1) {
+      others.push((await open.in('a', () => open.service.create({ content: `a ${i}` }))).id);
+      own.push((await open.in('b', () => open.service.create({ content: `b ${i}` }))).id);
+    }
+    const pages = async (visible: readonly string[] | undefined, limit: number) => {
+      const found: (readonly string[])[] = [];
+      for (let after: string | undefined; ;) {
+        const { data, last } = await open.service.list({
+          visible,
+          limit,
+          ...(after !== undefined && { after }),
+        });
+        found.push(data.map(({ id }) => id));
+        if (last !== undefined) expect(last).toBe(data.at(-1)?.id);
+        if (last === undefined) return found;
+        after = last;
+      }
+    };
+    expect(await pages(['b'], 3)).toEqual([own.slice(0, 3), own.slice(3)]);
+    expect((await pages(['b', 'a', 'c'], 3)).flat()).toEqual([...own, ...others].toSorted());
+    expect((await pages(undefined, 3)).flat()).toEqual([...own, ...others].toSorted());
+    expect(await pages(['c'], 3)).toEqual([[]]);
+    await open.in('b', () => open.service.consolidate({ ids: own.slice(0, 2) }));
+    await open.in('b', () => open.service.remove(own[2] ?? ''));
+    expect((await pages(['b'], 10))[0]).toHaveLength(4);
   });
 
   it('is done once for one idempotency key', async () => {
