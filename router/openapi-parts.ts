@@ -43,6 +43,7 @@ const PROBLEMS: Readonly<Record<string, readonly [description: string, code: Err
   415: ['The content type is not supported', 'unsupported_media_type', 'The body must be application/json'],
   422: ['The request is not valid', 'invalid', 'An event needs a payload, a JSON object at payload'],
   429: ['Too many requests', 'rate_limited', 'Too many requests of this address'],
+  431: ['The headers, the address included, are too large', 'payload_too_large', 'The headers are too large'],
   500: ['Something failed on our side', 'internal', 'Something failed; the log has it under the request id'],
   503: ['The server is at its limit, or starting, or stopping', 'overloaded', 'The queue of the log is full'],
 };
@@ -118,6 +119,7 @@ export const problemsOf = (route: Route): JsonObject =>
       ...(route.name.startsWith('events.') && route.type === 'query' ? ['410'] : []),
       '422',
       '429',
+      '431',
       '500',
       '503',
     ].map((status) => [status, { $ref: `#/components/responses/Problem${status}` }]),

@@ -100,16 +100,17 @@ const answerBrokenRequest = (error: Error, socket: Socket, newId: NewId): void =
       : status === 408
         ? 'The request did not arrive in time'
         : 'The request is not HTTP/1.1';
+  const requestId = newId('req');
   const body = JSON.stringify({
     type: `urn:crucible:error:${code}`,
     title: ERROR_TITLES[code],
     status,
     detail,
     code,
-    request_id: newId('req'),
+    request_id: requestId,
   });
   socket.end(
-    `HTTP/1.1 ${status} Error\r\nConnection: close\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    `HTTP/1.1 ${status} Error\r\nConnection: close\r\nX-Request-Id: ${requestId}\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 };
 

@@ -1,0 +1,59 @@
+/**
+ * Schemathesis over the whole document, against a real server: `npm run test:schemathesis`. Needs Python 3, and once the
+ * package index; without them it says so and is skipped.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { TEST_KEY } from '../support/server-process.ts';
+import { startStack } from '../support/stack.ts';
+
+const VERSION = '4.32.5';
+/** Stops by itself well before this; ms. */
+const AT_MOST_MS = 240_000;
+
+const skip = (why: string): never => {
+  process.stdout.write(`skipped: Schemathesis ${why}\n`);
+  process.exit(0);
+};
+
+/** The program, installed on first use into a folder of its own. */
+const program = (): string => {
+  const venv = join(tmpdir(), `crucible-schemathesis-${VERSION}`);
+  const found = join(venv, 'bin', 'schemathesis');
+  if (existsSync(found)) return found;
+  if (spawnSync('python3', ['-m', 'venv', venv]).status !== 0) return skip('needs python3 with venv');
+  const pip = spawnSync(join(venv, 'bin', 'pip'), ['install', '-q', `schemathesis==${VERSION}`]);
+  return pip.status === 0 ? found : skip('could not be installed: the package index cannot be reached');
+};
+
+const path = program();
+await using stack = await startStack({
+  CRUCIBLE_RATE_LIMIT_AUTH_FAILURES: 'off',
+  CRUCIBLE_RATE_LIMIT_IP: 'off',
+});
+const child = spawn(
+  path,
+  [
+    '--config-file',
+    join(import.meta.dirname, 'schemathesis.toml'),
+    'run',
+    `${stack.server.url}/api/v1/openapi.json`,
+    '--header',
+    `Authorization: Bearer ${TEST_KEY}`,
+    '--checks',
+    'all',
+    '--max-time',
+    '180',
+    '--max-time',
+    '180',
+    '--no-color',
+    ...process.argv.slice(2),
+  ],
+  { stdio: 'inherit', cwd: stack.dir },
+);
+const timer = setTimeout(() => child.kill('SIGTERM'), AT_MOST_MS);
+const code = await new Promise<number | null>((resolve) => child.once('exit', resolve));
+clearTimeout(timer);
+process.exitCode = code ?? 1;
