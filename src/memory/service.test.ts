@@ -4,7 +4,8 @@ import { CrucibleError, isCrucibleError } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
 import { createMemoryStore } from '../log/memory-store.ts';
 import type { LogStore } from '../log/store.ts';
-import { openMemories, type OpenMemories } from '../../test/support/memories.ts';
+import type { GraphChange } from '../state/change.ts';
+import { openMemories, originIn, type OpenMemories } from '../../test/support/memories.ts';
 import { contentHashOf } from './draft.ts';
 import { MEMORY_TABLES, WORK_TABLE } from './tables.ts';
 
@@ -225,6 +226,31 @@ describe('creating a memory', () => {
     const { id } = await by('scout');
     await by('stranger');
     expect(await open.edges()).toEqual([`${id} -authored_by-> agent:scout`]);
+  });
+
+  it('keeps its other edges where its agent goes before there was room for all of them', async () => {
+    await using open = await openMemories({ isAgent: async () => true });
+    const graph = (change: GraphChange) =>
+      open.writer.write(async () => ({ change: { events: [], mutations: [], graph: [change] } }), {
+        origin: originIn('default'),
+      });
+    await graph({ op: 'add_node', node: { id: 'agent:scout', kind: 'agent' } });
+    const gone = Promise.withResolvers<unknown>();
+    const unsubscribe = open.log.onCommit(() => {
+      unsubscribe();
+      gone.resolve(graph({ op: 'remove_node', id: 'agent:scout' }));
+    });
+    const tags = Array.from({ length: 150 }, (_, i) => `#t${i}`).join(' ');
+    const documents = Array.from({ length: 25 }, (_, i) => ({ content: `${i} ${tags}` }));
+    await open.in('default', () => open.service.importBatch(documents), {
+      source: { kind: 'agent', agent_id: 'scout' },
+      actor: 'agent:scout',
+    });
+    await gone.promise;
+    const edges = await open.edges();
+    expect(edges.filter((edge) => edge.includes('-tagged->'))).toHaveLength(25 * 150);
+    expect(edges.filter((edge) => edge.includes('-authored_by->'))).toEqual([]);
+    expect(await open.rowsOf(WORK_TABLE.name)).toEqual([]);
   });
 
   it('tells a front matter that cannot be read, and keeps the memory', async () => {

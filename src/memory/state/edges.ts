@@ -55,7 +55,7 @@ export const wantedEdges = (
     if (to !== card.id) edges.set(edgeKey(edge), edge);
   };
   if (card.state !== 'active') return edges;
-  // First: unlike the others these ends may be gone later, if there is no room for the edge now.
+  // First, see `isFragile`.
   if (card.agent !== null) add('authored_by', `agent:${card.agent}`);
   if (card.file !== null) add('stored_in', card.file.id);
   for (const tag of tagsOf(card)) add('tagged', `tag:${tag.slice(1)}`);
@@ -100,6 +100,9 @@ const unlinked = (id: string, { to, kind }: Edge): Proposal => ({
   subject: id,
 });
 
+/** Nobody keeps the other end for the memory's sake: it may be gone in the next transaction. */
+const isFragile = ({ kind }: Edge): boolean => kind === 'authored_by' || kind === 'stored_in';
+
 export interface EdgeStep {
   readonly edges: readonly Edge[];
   readonly graph: readonly GraphChange[];
@@ -110,7 +113,7 @@ export interface EdgeStep {
 
 /**
  * The next step from the edges that a card has to the wanted ones: what goes first, then what comes.
- * @param room how many edges may change
+ * @param room how many edges may change; the two that may not wait come even if there is none
  */
 export const stepEdges = (card: CardRow, wanted: ReadonlyMap<string, Edge>, room: number): EdgeStep => {
   const has = new Map(card.edges.map((edge) => [edgeKey(edge), edge]));
@@ -120,7 +123,7 @@ export const stepEdges = (card: CardRow, wanted: ReadonlyMap<string, Edge>, room
     return present === undefined || present.weight !== edge.weight;
   });
   const go = gone.slice(0, room);
-  const come = fresh.slice(0, room - go.length);
+  const come = fresh.slice(0, Math.max(room - go.length, fresh.filter(isFragile).length));
   for (const edge of go) has.delete(edgeKey(edge));
   for (const edge of come) has.set(edgeKey(edge), edge);
   const { id } = card;

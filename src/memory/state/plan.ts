@@ -202,7 +202,7 @@ export const createPlan = (
     }
     const wanted = wantedEdges(whole, (name) => owners.get(name));
     const step = stepEdges(whole, wanted, room.left);
-    room.left -= step.graph.length;
+    room.left = Math.max(0, room.left - step.graph.length);
     edges.push(...step.graph);
     if (row.state !== 'removing') events.push(...step.events);
     const unchanged = whole === row && step.graph.length === 0;
