@@ -3,6 +3,8 @@ import { buildEvent as build } from '../../src/events/build.ts';
 import type { NewEvent } from '../../src/events/envelope.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import type { Committed } from '../../src/log/log.ts';
+import type { Row } from '../../src/log/records.ts';
+import { runFrom } from '../../src/dispatch/rows.ts';
 import { ATTEMPT_TABLE, RUN_TABLE } from '../../src/dispatch/run.ts';
 import { openDispatch } from '../../src/main/open-dispatch.ts';
 import { openServices } from '../../src/main/open-services.ts';
@@ -56,22 +58,27 @@ export const webhookProduct = async (temporal: { address: string; namespace: str
     onCommit: (listener: (committed: Committed) => void) => log.onCommit(listener),
     /** Every run and every attempt in the ledger, counted by what it came to. */
     ledger: async (): Promise<{ runs: Record<string, number>; attempts: Record<string, number> }> => {
-      const countBy = async (table: string, field: string): Promise<Record<string, number>> => {
-        const counts: Record<string, number> = {};
+      const runs: Record<string, number> = {};
+      const attempts: Record<string, number> = {};
+      const count = (counts: Record<string, number>, word: unknown): void => {
+        counts[String(word)] = (counts[String(word)] ?? 0) + 1;
+      };
+      const forEach = async (table: string, visit: (row: Row) => void): Promise<void> => {
         for (let after: string | undefined; ;) {
           const rows = await log.records.list(table, { limit: PAGE, ...(after !== undefined && { after }) });
-          for (const row of rows) {
-            const word = String(row[field]);
-            counts[word] = (counts[word] ?? 0) + 1;
-          }
+          rows.forEach(visit);
           after = rows.at(-1)?.id;
-          if (rows.length < PAGE) return counts;
+          if (rows.length < PAGE) return;
         }
       };
-      return {
-        runs: await countBy(RUN_TABLE.name, 'state'),
-        attempts: await countBy(ATTEMPT_TABLE.name, 'outcome'),
-      };
+      // The attempt that ends a run stands in its row, unless it is large; the others have rows of their own.
+      await forEach(RUN_TABLE.name, (row) => {
+        const { state, last_attempt: last } = runFrom(row);
+        count(runs, state);
+        if (last !== undefined && last !== null) count(attempts, last.outcome);
+      });
+      await forEach(ATTEMPT_TABLE.name, (row) => count(attempts, row['outcome']));
+      return { runs, attempts };
     },
     async [Symbol.asyncDispose]() {
       await closers.closeAll();

@@ -31,7 +31,7 @@ describe('lanes', () => {
 
   it('knows whether a run waits or is being started that stands before another in the log', () => {
     const lanes = createLanes({ capacity: 10, laneCapacity: 10, maxOpen: 1 });
-    const [first, second] = ['1', '2'].map((order) => ({ ...run(`a${order}`, 'a'), order }));
+    const [first, second] = ['1', '2'].map((order) => Object.assign(run(`a${order}`, 'a'), { order }));
     if (first === undefined || second === undefined) throw new Error('two');
     lanes.add(first);
     lanes.add(second);
