@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, globSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Ajv } from 'ajv';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { loadConfig } from '../../src/config/load.ts';
 import { SETTINGS } from '../../src/config/schema.ts';
 
 /* What `docker compose` and `docker build` would read, as far as it can be judged without them. */
@@ -114,6 +116,33 @@ describe('docker-compose.yml', () => {
     );
     expect(new Set(open.map(([name]) => name))).toEqual(new Set(['temporal-ui', 'crucible', 'crucible-2']));
     for (const [, port] of open) expect(port).toMatch(/^(\$\{[A-Z0-9_]+:-)?127\.0\.0\.1:/);
+  });
+
+  const hasTools = ['bash', 'openssl', 'sed'].every((tool) => spawnSync(tool, ['--help']).status === 0);
+  it.skipIf(!hasTools)('has its secrets made by the guide, each another one (needs openssl and sed)', () => {
+    const [, block = ''] = /```sh\n(cp [\s\S]*?)docker compose/.exec(read('docs/guides/production.md')) ?? [];
+    const directory = mkdtempSync(join(tmpdir(), 'crucible-secrets-'));
+    try {
+      copyFileSync(join(ROOT, '.env.example'), join(directory, '.env.example'));
+      expect(spawnSync('bash', ['-euc', block], { cwd: directory }).status).toBe(0);
+      const lines = readFileSync(join(directory, '.env'), 'utf8').matchAll(/^([A-Z_]+)=(.+)$/gm);
+      const made = new Map([...lines].map(([, name = '', value = '']) => [name, value]));
+      expect(new Set(made.values()).size).toBe(4);
+      const { apiKey, encryptionKey } = loadConfig({
+        env: {
+          CRUCIBLE_API_KEY: made.get('CRUCIBLE_API_KEY'),
+          CRUCIBLE_ENCRYPTION_KEY: made.get('CRUCIBLE_ENCRYPTION_KEY'),
+        },
+        cwd: directory,
+        dev: false,
+      });
+      expect([apiKey, encryptionKey]).toEqual([
+        made.get('CRUCIBLE_API_KEY'),
+        made.get('CRUCIBLE_ENCRYPTION_KEY'),
+      ]);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
   });
 
   const hasClient = spawnSync('docker', ['compose', 'version']).status === 0;
