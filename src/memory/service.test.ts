@@ -162,7 +162,7 @@ describe('creating a memory', () => {
           ...(after !== undefined && { after }),
         });
         found.push(data.map(({ id }) => id));
-        if (last !== undefined) expect(last).toBe(data.at(-1)?.id);
+        expect(last ?? data.at(-1)?.id).toBe(data.at(-1)?.id);
         if (last === undefined) return found;
         after = last;
       }
