@@ -26,7 +26,7 @@ test('fills in the envelope from the origin and the version from the catalogue',
   expect(event).toEqual({
     id: expect.stringMatching(/^evt_[0-9a-f-]{36}$/),
     type: 'memory.updated',
-    version: '2.0.0',
+    version: '2.1.0',
     source: { kind: 'system', component: 'hooks' },
     actor: 'system:hooks',
     subject: 'm',

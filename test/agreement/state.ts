@@ -108,7 +108,7 @@ const plain = (value: object): JsonValue =>
  * that of the commit, which follows it: they are not the same.
  */
 export const lateTimes = (stored: State, told: State): readonly string[] =>
-  (['memories', 'files', 'agents', 'rooms'] as const).flatMap((part) =>
+  (['memories', 'agents', 'rooms'] as const).flatMap((part) =>
     [...stored[part]].flatMap(([key, value]) => {
       const other: Timed | undefined = told[part].get(key);
       return TIMES.flatMap((time) => {
