@@ -8,7 +8,7 @@ import type { Target } from './target.ts';
 import type { TargetIndex } from './target-index.ts';
 
 /** What a target makes of an event: how its run would begin, or that there is none. */
-export type Effect = 'run' | 'held' | 'skipped' | 'failed' | 'none';
+type Effect = 'run' | 'held' | 'skipped' | 'failed' | 'none';
 
 /** Why one target did or did not react to one event. */
 export interface Explanation {
@@ -49,7 +49,7 @@ export interface Explanations {
 const list = (names: readonly string[]): string => names.join(', ');
 
 /** Every clause that stands between this event and a run of this target. Pure. */
-export const clausesOf = (
+const clausesOf = (
   event: CrucibleEvent,
   target: Omit<Target, 'id' | 'kind' | 'definition'>,
 ): readonly ClauseResult[] => [

@@ -17,7 +17,7 @@ export type CustomVersion = {
 };
 
 /** Everything wrong with a value; empty: it fits. */
-export type SchemaCheck = (value: JsonValue) => readonly Issue[];
+type SchemaCheck = (value: JsonValue) => readonly Issue[];
 
 /** @returns the check, or everything that is wrong with the schema, paths relative to it */
 export type CompileSchema = (schema: JsonObject) => SchemaCheck | readonly Issue[];

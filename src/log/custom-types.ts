@@ -19,7 +19,7 @@ const MAX_TYPES = 500;
 const MAX_VERSIONS = 100;
 const PAGE = 200;
 
-export interface CustomTypeInput {
+interface CustomTypeInput {
   /** `custom.<name>[.<name>…]`, in any accepted spelling. */
   readonly type: string;
   readonly version: string;
