@@ -16,7 +16,7 @@ import { openSink } from './support/sink.ts';
 import { webhookProduct } from './support/webhook-product.ts';
 
 const GOOD = 998;
-const ROUNDS = 10;
+const ROUNDS = 8;
 /** One of a good endpoint each. */
 const EVENTS_A_ROUND = 100;
 const EVERY_MS = 50;
