@@ -89,7 +89,7 @@ export const createWorldService = ({
     for (const event of events) {
       noteOnce(event.world);
       // Whatever comes after that is in it again.
-      if (event.type === 'system.world_deleted') known.delete(String(event.payload['world']));
+      if (event.type === 'system.world_deleted') known.delete(event.payload['world'] as string);
     }
   });
 
@@ -101,7 +101,7 @@ export const createWorldService = ({
       const { data } = await log.query({ before, order: 'desc', limit: READ_EVENTS });
       for (const event of data) {
         if (!gone.has(event.world)) noteOnce(event.world);
-        if (event.type === 'system.world_deleted') gone.add(String(event.payload['world']));
+        if (event.type === 'system.world_deleted') gone.add(event.payload['world'] as string);
         left = { events: left.events - 1, bytes: left.bytes - JSON.stringify(event.payload).length };
       }
       const last = data.at(-1);

@@ -79,7 +79,7 @@ export const defineEvent = <const Type extends `custom.${string}`, Schema extend
         {
           type,
           version,
-          payload: payload as JsonObject,
+          payload,
           ...(subject !== undefined && { subject }),
           ...(room !== undefined && { room }),
           ...(id !== undefined && { id }),

@@ -13,7 +13,7 @@ export type Verdict =
   | { readonly verdict: 'skip'; readonly reason: string };
 
 /** What a policy may look at. */
-export interface ClaimScene {
+interface ClaimScene {
   /** In the order of the line. All of one target, each claimable now, none taken already. */
   readonly candidates: readonly Run[];
   /** How many more runs the drain has room for. */
@@ -25,7 +25,7 @@ export interface ClaimScene {
   readonly memory: ReadonlyMap<string, JsonObject>;
 }
 
-export interface ClaimDecision {
+interface ClaimDecision {
   /** By run id. A candidate without one stays where it is, and is asked about again by the next claim. */
   readonly verdicts: ReadonlyMap<string, Verdict>;
   /** By key, what to remember. It is written together with what the verdicts write, before anything begins. */

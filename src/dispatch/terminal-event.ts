@@ -29,7 +29,7 @@ const speakerOf = (run: Run, event: CrucibleEvent): Pick<Origin, 'source' | 'act
 };
 
 /** Whom a request for an action is for; its schema says that it is there. */
-const agentOf = ({ payload }: CrucibleEvent): string => String(payload['agent_id']);
+const agentOf = ({ payload }: CrucibleEvent): string => payload['agent_id'] as string;
 
 /** What is known when a run ends. */
 export interface Ending {

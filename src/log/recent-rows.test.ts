@@ -49,7 +49,7 @@ const open = async () => {
     });
   };
   const numbersOf = async (table: string, ids: readonly string[]): Promise<readonly unknown[]> =>
-    (await store.getRows(table, ids)).map(({ id, n }) => `${id}${String(n)}`);
+    (await store.getRows(table, ids)).map(({ id, n }) => `${id}${JSON.stringify(n)}`);
   const numbers = (...ids: readonly string[]) => numbersOf('hot', ids);
   return { store, takeLease, write, numbers, numbersOf, read, planted, reading };
 };

@@ -14,8 +14,7 @@ export type Proposal = {
 }[KnownType];
 
 /** What a node of the graph stands for. Nodes of kind `tag` and `entity` live as long as an edge holds them. */
-export const NODE_KINDS = ['memory', 'tag', 'entity', 'file', 'agent'] as const;
-export type NodeKind = (typeof NODE_KINDS)[number];
+export type NodeKind = 'memory' | 'tag' | 'entity' | 'file' | 'agent';
 
 /** A node as somebody names it: `msg_…`, `tag:ai`, `entity:deep-learning`, `file:…`, `agent:…`. Ids are of one world. */
 export interface GraphNode {

@@ -22,7 +22,7 @@ export type ExpandGraph = (
   world: string,
 ) => Promise<{ readonly events: readonly Proposal[]; readonly mutations: readonly Mutation[] }>;
 
-export interface WriteOptions {
+interface WriteOptions {
   /** The events that the caller is about to cause, for the gate. Without any the gate is not asked. */
   readonly intended?: readonly Proposal[];
   readonly idempotency?: Idempotency;
@@ -36,7 +36,7 @@ export interface Decided {
   readonly answer?: JsonObject;
 }
 
-export interface Written {
+interface Written {
   readonly events: readonly CrucibleEvent[];
   /** What `decide` answered; of a repeated request what it answered the first time. */
   readonly answer: JsonObject | undefined;

@@ -40,7 +40,7 @@ describe('createCrucible', () => {
       (await crucible.client.events.query.query({ type: 'hook.executed' })).data[0]?.payload['output'];
     await expect.poll(executed, { timeout: 20_000 }).toBe(2);
     await Promise.all([crucible.close(), crucible.close()]);
-    await expect(fetch(`${crucible.url}/healthz`)).rejects.toThrow();
+    await expect(fetch(`${crucible.url}/healthz`)).rejects.toThrow('fetch failed');
 
     // Another one in the same process, with data of its own.
     await using other = await createCrucible({ ...settings(), data_dir: 'other' }, { cwd });

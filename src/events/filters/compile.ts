@@ -21,7 +21,7 @@ export interface CompileOptions {
 }
 
 /** One condition on one field. */
-export interface Term {
+interface Term {
   /** `filter.tag`, `envelope.actor` */
   readonly field: string;
   readonly clause: string;
