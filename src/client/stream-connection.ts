@@ -4,7 +4,7 @@ import type { ClientOptions } from './client.ts';
 import { StreamError } from './stream-error.ts';
 
 /** What one connection brings, in order: events, and positions up to which everything has been looked at. */
-export type StreamItem =
+type StreamItem =
   | { readonly event: CrucibleEvent }
   | { readonly position: number }
   /** The first one: the subscription holds from this position of this log on. */

@@ -14,7 +14,7 @@ export interface Subscription {
 }
 
 /** Filters that are compiled once for all who have the same. */
-export interface SharedFilters {
+interface SharedFilters {
   /** The canonical text: equal filters have equal texts. */
   readonly key: string;
   readonly compiled: CompiledFilters;

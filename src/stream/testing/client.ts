@@ -3,7 +3,7 @@ import { WebSocket, type ClientOptions } from 'ws';
 
 /** A message of the server, as a test looks at it. */
 // Whatever the server said: each test looks for what it expects.
-export type Received = Readonly<Record<string, unknown>> & { readonly type: string };
+type Received = Readonly<Record<string, unknown>> & { readonly type: string };
 
 /** A client that keeps all it gets, in order. */
 export interface TestClient extends AsyncDisposable {
