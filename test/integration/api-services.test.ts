@@ -712,7 +712,7 @@ describe('types of their own', () => {
       put('1.0.0', {}, 'custom.raced'),
       put('1.0.0', { required: [] }, 'custom.raced'),
     ]);
-    expect(both.map(({ status }) => status).sort()).toEqual([200, 409]);
+    expect(both.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 409]);
   });
 
   test('by defineEvent, with their TypeScript type', async () => {
