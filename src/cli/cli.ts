@@ -6,6 +6,7 @@ import { addKeyCommands } from './commands/keys.ts';
 import { addMemoryCommands } from './commands/memory.ts';
 import { addPlaceCommands } from './commands/places.ts';
 import { addReactionCommands } from './commands/reactions.ts';
+import { addRunCommands } from './commands/runs.ts';
 import { completionScript, SHELLS, type Shell } from './completion.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import { oneOf } from './input.ts';
@@ -53,6 +54,7 @@ const createProgram = (io: CliIo, ending: Ending, addOthers: AddCommands = () =>
   addPlaceCommands(program, acting);
   addEventCommands(program, acting);
   addReactionCommands(program, acting);
+  addRunCommands(program, acting);
   addKeyCommands(program, acting);
   program
     .command('completion')

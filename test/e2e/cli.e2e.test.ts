@@ -172,6 +172,47 @@ describe('crucible hook, webhook and run', () => {
     expect(await cli(['hook', 'rm', 'count'])).toMatchObject({ code: 0, stderr: 'deleted count\n' });
   });
 
+  it('says why an event led to a run, and why to none, and ends a run', async () => {
+    const definition = [
+      'name: judge',
+      'trigger: { timing: post, events: [{ event_type: custom.judged, filter: { n: { equals: 7 } } }] }',
+      // Nothing listens there: it is tried again for long enough.
+      'action: { type: http, url: "http://127.0.0.1:1/" }',
+    ].join('\n');
+    expect((await cli(['hook', 'create', '-'], { stdin: definition })).code).toBe(0);
+    const publish = async (n: number): Promise<string> =>
+      (await json('event', 'publish', 'custom.judged', JSON.stringify({ n }))).data[0].id;
+    const [seven, eight] = [await publish(7), await publish(8)];
+
+    const [run] = (await json('run', 'list', '--event', seven)).data;
+    expect(run.target).toBe('hook:judge');
+    expect((await json('run', 'list', '--target', 'hook:judge')).data).toHaveLength(1);
+    expect((await json('run', 'list', '--event', eight)).data).toEqual([]);
+
+    const none = await cli(['event', 'why', eight, 'hook:judge']);
+    expect(none).toMatchObject({ code: 0, stderr: '' });
+    const [title, because, ...clauses] = none.stdout.trimEnd().split('\n');
+    expect([title, because]).toEqual([
+      'hook:judge does not match, no run',
+      expect.stringMatching(/^ {2}because filters\.0\.filter\.n\.equals: .*8/),
+    ]);
+    expect(clauses).toContainEqual(expect.stringMatching(/^ {2}no {2}filters\.0\.filter\.n\.equals {2}/));
+    expect(clauses).toContainEqual(expect.stringMatching(/^ {2}yes world /));
+    expect((await json('event', 'why', seven, 'hook:judge')).data[0]).toMatchObject({
+      matches: true,
+      run: { id: run.id },
+    });
+    expect((await cli(['event', 'why', 'evt_none'])).code).toBe(1);
+
+    expect(await json('run', 'cancel', run.id)).toMatchObject({ id: run.id, state: 'cancelled' });
+    const twice = await cli(['run', 'cancel', run.id]);
+    expect([twice.code, twice.stdout]).toEqual([1, '']);
+    expect((await cli(['event', 'why', seven])).stdout).toMatch(
+      /^hook:judge matches \(run\), run_\S+ cancelled$/m,
+    );
+    expect(await cli(['hook', 'rm', 'judge'])).toMatchObject({ code: 0 });
+  });
+
   it('checks hook files', async () => {
     const good = await readFile(new URL('../../examples/hooks/note-journal.md', import.meta.url), 'utf8');
     await writeFile(join(stack.dir, 'good.md'), good);

@@ -3,6 +3,7 @@ import { callHeaders, type CrucibleClient } from '../../client/client.ts';
 import { usageFailure } from '../exit.ts';
 import { collect, given, jsonObject, oneOf, readText, time, wholeNumber, type JsonObject } from '../input.ts';
 import { printPages, type Acting, type ListOptions } from '../session.ts';
+import { addEventWhy } from './event-why.ts';
 import { withPages } from './list-options.ts';
 
 type Publish = Parameters<CrucibleClient['events']['publish']['mutate']>[0];
@@ -163,6 +164,7 @@ export const addEventCommands = (program: Command, acting: Acting): void => {
         ]),
       ),
     );
+  addEventWhy(event, acting);
   event
     .command('types')
     .description('the catalogue of event types')

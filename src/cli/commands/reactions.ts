@@ -1,33 +1,12 @@
 import type { Command } from 'commander';
 import type { CrucibleClient } from '../../client/client.ts';
 import { EXIT, usageFailure } from '../exit.ts';
-import { collect, given, jsonObject, oneOf, readObject, readText } from '../input.ts';
+import { collect, given, jsonObject, readObject, readText } from '../input.ts';
 import { printPages, type Acting, type ListOptions } from '../session.ts';
 import { withPages } from './list-options.ts';
+import { RUN_COLUMNS, withState, type RunListOptions } from './runs.ts';
 
 type WebhookInput = Parameters<CrucibleClient['webhooks']['create']['mutate']>[0];
-
-const state = oneOf([
-  'pending',
-  'held',
-  'running',
-  'retrying',
-  'succeeded',
-  'denied',
-  'failed',
-  'dead',
-  'skipped',
-  'cancelled',
-]);
-
-interface RunListOptions extends ListOptions {
-  readonly state?: ReturnType<typeof state>;
-}
-
-const RUN_COLUMNS = ['id', 'state', 'event_type', 'attempt_count', 'created_at', 'error'];
-
-const withState = (command: Command): Command =>
-  withPages(command).option('--state <state>', 'only runs that stand there', state);
 
 const addHooks = (program: Command, acting: Acting): void => {
   const hook = program.command('hook').description('what is done by itself about events');
@@ -216,56 +195,8 @@ const addWebhooks = (program: Command, acting: Acting): void => {
     );
 };
 
-const addRuns = (program: Command, acting: Acting): void => {
-  const run = program.command('run').description('what was done about events, attempt by attempt');
-  run
-    .command('get <id>')
-    .description('a run, with its attempts and the definition that matched')
-    .action(acting(async ({ client, print }, id: string) => print(await client.runs.get.query({ id }))));
-  run
-    .command('replay <id>')
-    .description('run a finished run again')
-    .action(acting(async ({ client, print }, id: string) => print(await client.runs.replay.mutate({ id }))));
-  withState(run.command('list'))
-    .description('the runs of a hook or of a webhook, the newest first')
-    .option('--hook <name>', 'of this hook')
-    .option('--webhook <id>', 'of this webhook')
-    .action(
-      acting(
-        (
-          session,
-          {
-            hook,
-            webhook,
-            state: at,
-            ...pages
-          }: RunListOptions & { readonly hook?: string; readonly webhook?: string },
-        ) => {
-          const { hooks, webhooks } = session.client;
-          const only = given({ state: at });
-          if (hook !== undefined && webhook === undefined)
-            return printPages(
-              session,
-              pages,
-              (page) => hooks.runs.query({ id: hook, ...only, ...page }),
-              RUN_COLUMNS,
-            );
-          if (webhook !== undefined && hook === undefined)
-            return printPages(
-              session,
-              pages,
-              (page) => webhooks.deliveries.query({ id: webhook, ...only, ...page }),
-              RUN_COLUMNS,
-            );
-          throw usageFailure('give either --hook <name> or --webhook <id>');
-        },
-      ),
-    );
-};
-
-/** `crucible hook …`, `crucible webhook …` and `crucible run …` */
+/** `crucible hook …` and `crucible webhook …` */
 export const addReactionCommands = (program: Command, acting: Acting): void => {
   addHooks(program, acting);
   addWebhooks(program, acting);
-  addRuns(program, acting);
 };
