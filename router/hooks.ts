@@ -133,6 +133,7 @@ export const createHooksRouter = (services: Pick<Services, 'hooks' | 'runs'>) =>
         rest({
           method: 'POST',
           path: '/hooks/validate',
+          alsoName: true,
           summary: 'Check a hook without registering it',
           description:
             'Give the text of a hook file, or a definition. The answer lists everything that is wrong.',

@@ -17,6 +17,8 @@ export interface ProcedureMeta extends OpenApiMeta<Record<string, unknown>> {
   repeatable?: true;
   /** Whether this good answer is a 202 instead: what was asked for goes on. */
   accepted?: (answer: unknown) => boolean;
+  /** The fixed word that its path ends with may also be the name of a thing: `/hooks/validate`. */
+  alsoName?: true;
 }
 
 const t = initTRPC
@@ -83,6 +85,8 @@ interface Rest {
   readonly accepted?: (answer: unknown) => boolean;
   /** A repeat changes nothing more, by its nature. */
   readonly repeatable?: true;
+  /** The last word of the path may also be the name of a thing, which keeps the methods that this path lacks. */
+  readonly alsoName?: true;
 }
 
 /** Where a procedure stands in REST, under `/api/v1`. The error answers are added to the document for all at once. */
@@ -95,10 +99,12 @@ export const rest = ({
   tag,
   accepted,
   repeatable,
+  alsoName,
 }: Rest): ProcedureMeta => ({
   status,
   ...(repeatable !== undefined && { repeatable }),
   ...(accepted !== undefined && { accepted }),
+  ...(alsoName !== undefined && { alsoName }),
   openapi: {
     method,
     path,

@@ -241,17 +241,34 @@ describe('the faults of the generator’s own request side do not happen here', 
     ]);
   });
 
-  test('an exact path wins over a parameter, where it has the method', async () => {
+  test.each([
+    ['memory/query', 'POST'],
+    ['memory/import', 'POST'],
+    ['memory/consolidate', 'POST'],
+    ['memory/prune', 'POST'],
+    ['events/query', 'POST'],
+    ['files/scan', 'POST'],
+  ])('/%s is never an id: other methods are 405, and Allow has only its own', async (path, own) => {
+    for (const method of ['GET', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
+      const answer = await server.ask(method, `/api/v1/${path}`);
+      expect([method, answer.status]).toEqual([method, method === 'OPTIONS' ? 204 : 405]);
+      expect(answer.headers.get('allow')).toBe(`OPTIONS, ${own}`);
+    }
+  });
+
+  test('an exact path wins over a parameter; a hook may have its name, and keeps the methods that it lacks', async () => {
     expect(await server.ask('POST', '/api/v1/hooks/validate', { text: '---' })).toMatchObject({
       status: 200,
       body: { valid: false },
     });
     expect(lastCall('hooks.validate')?.args).toEqual([{ text: '---', file: 'hook.md' }]);
-    // A hook may have that name, and is found by the methods that the exact path lacks.
     expect(await server.ask('GET', '/api/v1/hooks/validate')).toMatchObject({
       status: 200,
       body: { id: 'validate' },
     });
+    expect((await server.ask('OPTIONS', '/api/v1/hooks/validate')).headers.get('allow')).toBe(
+      'DELETE, GET, HEAD, OPTIONS, POST, PUT',
+    );
   });
 
   test('the body of a DELETE is read, and judged', async () => {

@@ -51,9 +51,19 @@ const allowed = (methods: Iterable<RestMethod>): readonly string[] => {
 };
 
 /**
- * Finds routes by method and path. Of the paths that fit, those with fewer parameters come first, so `/hooks/validate` is
- * never read as a hook's id where it has that method. Paths are compared as they are: case matters, and so does a slash
- * at the end.
+ * The routes that an address leads to, of those that fit it, the most specific path first: those of that path alone, so
+ * that `DELETE /memory/query` is a wrong method and no memory of this name; of all paths where its fixed word may be a
+ * name.
+ */
+const leadingFrom = (fitting: readonly Entry[]): readonly Entry[] => {
+  const own = fitting.filter(({ route }) => route.path === fitting[0]?.route.path);
+  return own.some(({ route }) => route.alsoName) ? fitting : own;
+};
+
+/**
+ * Finds routes by method and path. Of the paths that fit, the one with the fewest parameters holds; `/hooks/validate`,
+ * which may also be a hook, is one where it has no such method. Paths are compared as they are: case matters, and so does
+ * a slash at the end.
  */
 export const createRouteTable = (routes: readonly Route[]): ((method: string, path: string) => Match) => {
   const entries = routes
@@ -72,11 +82,11 @@ export const createRouteTable = (routes: readonly Route[]): ((method: string, pa
     const direct = exact.get(`${method} ${path}`);
     if (direct !== undefined) return { kind: 'route', route: direct.route, parameters: {} };
     const segments = path.split('/');
-    const fitting = entries.filter((entry) => fits(entry, segments));
-    if (fitting.length === 0) return { kind: 'none' };
-    const entry = fitting.find((candidate) => candidate.route.method === method);
+    const leading = leadingFrom(entries.filter((entry) => fits(entry, segments)));
+    if (leading.length === 0) return { kind: 'none' };
+    const entry = leading.find((candidate) => candidate.route.method === method);
     if (entry === undefined)
-      return { kind: 'method', allow: allowed(fitting.map((candidate) => candidate.route.method)) };
+      return { kind: 'method', allow: allowed(leading.map((candidate) => candidate.route.method)) };
     const parameters = parametersOf(entry, segments);
     return parameters === undefined
       ? { kind: 'malformed' }
