@@ -18,6 +18,7 @@ import { eventTypeSchema, publishedSchema } from './event-views.ts';
 import { ofLoneEvent, ofQuery, withGivenPaths } from './given-paths.ts';
 import { cursorSchema, idSchema, jsonObjectSchema, limitSchema, nextCursorSchema } from './schemas.ts';
 import type { Services } from './services.ts';
+import { streamProcedure } from './stream.ts';
 import { createTrpcRouter, requires, rest } from './trpc.ts';
 
 /** Nobody has so many types by accident: the whole catalogue fits. */
@@ -43,7 +44,7 @@ const eventId = idSchema('evt_01932f6e-7c1a-7d3e-8f00-1234567890ab', "The event'
 
 /** The log: publishing `custom.*` events, and reading everything. */
 export const createEventsRouter = (
-  services: Pick<Services, 'events' | 'eventTypes' | 'explanations' | 'customTypes'>,
+  services: Pick<Services, 'events' | 'eventTypes' | 'explanations' | 'customTypes' | 'feed'>,
 ) => {
   const read = async (given: z.output<typeof queryEventsSchema>, caller: Caller): Promise<EventPage> => {
     const { rest: input, view } = splitFormat(given);
@@ -76,6 +77,8 @@ export const createEventsRouter = (
           data: await (input.events === undefined ? withGivenPaths(ofLoneEvent, publish) : publish()),
         };
       }),
+
+    stream: streamProcedure(services.feed),
 
     list: requires('event:read')
       .meta(rest({ method: 'GET', path: '/events', summary: 'List events, the newest first', tag: 'events' }))

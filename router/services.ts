@@ -7,6 +7,7 @@ import type { MemoryService } from '../src/memory/memory.ts';
 import type { CustomTypeService } from '../src/log/custom-types.ts';
 import type { EventService } from '../src/log/event-service.ts';
 import type { Explanations } from '../src/dispatch/explain.ts';
+import type { EventFeed } from './event-feed.ts';
 import type { Run } from '../src/dispatch/run.ts';
 import type { RunService } from '../src/dispatch/run-service.ts';
 import type { WebhookService } from '../src/webhooks/webhook.ts';
@@ -35,6 +36,7 @@ export interface Services extends AgentServices {
   readonly runs: RunService;
   readonly explanations: Explanations;
   readonly customTypes: CustomTypeService;
+  readonly feed: EventFeed;
   readonly keys: KeyService;
   /** The catalogue in the order of its page, then what is registered, by name. */
   readonly eventTypes: () => readonly EventTypeEntry[];

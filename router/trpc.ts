@@ -27,6 +27,8 @@ const t = initTRPC
   .create({
     // Stacks go to the log, never to a client, whatever NODE_ENV says.
     isDev: false,
+    // Pings keep proxies from ending a quiet stream, and tell a client that it is still there.
+    sse: { ping: { enabled: true, intervalMs: 15_000 }, client: { reconnectAfterInactivityMs: 45_000 } },
     errorFormatter: ({ shape, error, ctx, path }) => ({
       ...shape,
       ...errorShape(toCrucibleError(error), { requestId: ctx?.requestId, path }),

@@ -216,6 +216,12 @@ export const fakeServices = (
   const services: Services = {
     ...fakeAgents(record),
     version: '1.2.3',
+    feed: {
+      async *read(request) {
+        record('feed.read', request);
+        yield { type: 'caught_up', position: 7 };
+      },
+    },
     workflowUrl: ({ workflow_id: id }) => (id === null ? undefined : `http://ui.test/${id}`),
     eventTypes: () => [
       {

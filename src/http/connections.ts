@@ -1,10 +1,12 @@
-import type { Server } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 /** The open connections of a server, and which of them have a request under way. */
 export interface Connections {
   /** From now on a connection ends as soon as nothing is under way on it. */
   endWhenIdle(): void;
+  /** Cuts off the answers that go on for as long as their clients like (`text/event-stream`). */
+  cutEventStreams(): void;
 }
 
 /**
@@ -13,6 +15,7 @@ export interface Connections {
  */
 export const trackConnections = (server: Server): Connections => {
   const underWay = new Map<Socket, number>();
+  const answers = new Set<ServerResponse>();
   let ending = false;
   const endIfIdle = (socket: Socket): void => {
     if (ending && underWay.get(socket) === 0) socket.destroySoon();
@@ -24,7 +27,9 @@ export const trackConnections = (server: Server): Connections => {
   server.on('request', (req, res) => {
     const { socket } = req;
     underWay.set(socket, (underWay.get(socket) ?? 0) + 1);
+    answers.add(res);
     res.once('close', () => {
+      answers.delete(res);
       const open = underWay.get(socket);
       if (open === undefined) return;
       underWay.set(socket, open - 1);
@@ -35,6 +40,10 @@ export const trackConnections = (server: Server): Connections => {
     endWhenIdle() {
       ending = true;
       for (const socket of underWay.keys()) endIfIdle(socket);
+    },
+    cutEventStreams() {
+      for (const res of answers)
+        if (/^text\/event-stream\b/.test(String(res.getHeader('content-type')))) res.destroy();
     },
   };
 };

@@ -22,6 +22,9 @@ import { hasCode, listenOn, type Place } from './listen.ts';
 import { createContextOf } from './request-context.ts';
 import { withoutCredentials } from './request-log.ts';
 
+/** How long answers without an end have to be read to the end. ms */
+const STREAM_GRACE_MS = 2_000;
+
 /**
  * The life of the server.
  *
@@ -170,6 +173,8 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
       node.close((error) => (error === undefined ? resolve() : reject(error)));
     });
     connections.endWhenIdle();
+    // Their source has told them to come back; one whose client reads nothing never learns of it.
+    const cutStreams = setTimeout(() => connections.cutEventStreams(), Math.min(graceMs, STREAM_GRACE_MS));
     const cut = setTimeout(() => {
       logger.warn({ grace_ms: graceMs }, 'Requests were still in flight when the grace time was over');
       node.closeAllConnections();
@@ -177,6 +182,7 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
     try {
       await closed;
     } finally {
+      clearTimeout(cutStreams);
       clearTimeout(cut);
     }
   };

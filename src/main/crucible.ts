@@ -21,6 +21,7 @@ import { openLog } from './open-log.ts';
 import { openServices } from './open-services.ts';
 import { openStream } from './open-stream.ts';
 import { pathsOf } from './paths.ts';
+import { tellSettingsChange } from './settings-change.ts';
 import { systemOrigin } from './system-origin.ts';
 import { turnOf } from './turn.ts';
 import { workflowUrls } from './workflow-url.ts';
@@ -104,10 +105,13 @@ const open = async (deps: CrucibleDeps, closers: Closers): Promise<Crucible> => 
     { adminKey: adminKey.key, jwt: config.jwt, log, egress, logger },
     closers,
   );
+  const { corsOrigins: origins } = config.httpAccess;
+  const stream = await openStream({ log, access, origins, logger });
   const http = createHttpServer({
     router: createRouter({
       ...services,
       keys,
+      feed: stream.feed,
       eventTypes: () => eventTypes(catalogue, services.customTypes),
       workflowUrl: workflowUrls(config.temporal),
       version,
@@ -121,9 +125,13 @@ const open = async (deps: CrucibleDeps, closers: Closers): Promise<Crucible> => 
     metrics: { http: createHttpMetrics(metrics.registry), access: config.metrics },
   });
   closers.add(() => http.close(HTTP_GRACE_MS));
-  const { corsOrigins: origins } = config.httpAccess;
-  const stream = await openStream({ log, access, origins, logger }, closers);
-  stream.attach(http.node);
+  closers.add(() => stream.close());
+  stream.server.attach(http.node);
+  metrics.watch(
+    'crucible_stream_connections',
+    'Open connections of the stream, WebSockets and server-sent events.',
+    () => stream.server.figures().connections + stream.feed.readers,
+  );
   lastAnswers = () => http.close(LAST_ANSWERS_MS);
   const { url } = await http.listen(config);
   const tell = async (
@@ -137,6 +145,7 @@ const open = async (deps: CrucibleDeps, closers: Closers): Promise<Crucible> => 
     await log.append({ events: [event], ledger: true });
   };
   await tell('system.started', { version });
+  await tellSettingsChange({ log, settings: config.settings, buildEvent });
   // What is in watched directories is taken over while requests are answered already.
   void services.files.start();
 

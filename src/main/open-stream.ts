@@ -3,8 +3,8 @@ import { systemClock as clock } from '../kernel/clock.ts';
 import { newId } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Log } from '../log/log.ts';
+import { createEventFeed, type FeedServer } from '../stream/event-feed.ts';
 import { createStreamServer, type StreamServer } from '../stream/stream-server.ts';
-import type { Closers } from './closers.ts';
 
 /**
  * The name of this log, for clients that come back: the id of its first event, which no other log has. null while it is
@@ -23,27 +23,40 @@ const nameOf = async (log: Pick<Log, 'at' | 'onCommit'>): Promise<() => string |
   return () => name;
 };
 
-/** The stream over the log; `attach` it to the server. Closed before the server: its connections would be cut off. */
-export const openStream = async (
-  deps: {
-    readonly log: Log;
-    readonly access: Access;
-    /** Origins of pages that may connect. */
-    readonly origins: readonly string[];
-    readonly logger: Logger;
-  },
-  closers: Closers,
-): Promise<StreamServer> => {
+/** Both ways to follow the log: over WebSockets, to `attach` to the server, and as server-sent events of the API. */
+interface Streams {
+  readonly server: StreamServer;
+  readonly feed: FeedServer;
+  /** Tells all who follow to come back. Before the server is closed: it would wait for them, and then cut them off. */
+  close(): Promise<void>;
+}
+
+/** The stream over the log. */
+export const openStream = async (deps: {
+  readonly log: Log;
+  readonly access: Access;
+  /** Origins of pages that may connect. */
+  readonly origins: readonly string[];
+  readonly logger: Logger;
+}): Promise<Streams> => {
   const { log, access, origins } = deps;
-  const stream = createStreamServer({
+  const epoch = await nameOf(log);
+  const feed = createEventFeed({ log, access, epoch, clock });
+  const server = createStreamServer({
     log,
     access,
-    epoch: await nameOf(log),
+    epoch,
     origins,
     clock,
     newId,
     logger: deps.logger.child({ component: 'stream' }),
   });
-  closers.add(() => stream.close());
-  return stream;
+  return {
+    server,
+    feed,
+    close: () => {
+      feed.close();
+      return server.close();
+    },
+  };
 };

@@ -45,6 +45,7 @@ import { createDeliveryExecutor } from '../../src/webhooks/delivery.ts';
 import { WEBHOOK_TABLE } from '../../src/webhooks/row.ts';
 import { createSecretBox } from '../../src/webhooks/secret-box.ts';
 import { createWebhookService } from '../../src/webhooks/service.ts';
+import { fakeServices } from '../../router/testing/fake-services.ts';
 import { restOf } from '../support/rest.ts';
 import type { Rest } from '../support/rest.ts';
 
@@ -145,7 +146,7 @@ const start = async (dir: string) => {
     version: '1.2.3',
   };
   const http = createHttpServer({
-    router: createRouter(services),
+    router: createRouter({ ...services, feed: fakeServices().services.feed }),
     services,
     access,
     health: { components: () => [{ name: 'log', state: 'ready' }] },
