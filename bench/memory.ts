@@ -3,7 +3,6 @@
  * and a webhook). `node bench/memory.ts [minutes]`, 10 by default; results in `bench/results/memory.json`. Temporal's server is another process
  * and is not counted.
  */
-import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -14,16 +13,13 @@ import { restOf } from '../test/support/rest.ts';
 import { startServer } from '../test/support/server-process.ts';
 import { temporalServer } from '../test/support/temporal-server.ts';
 import { report } from './support/compare.ts';
+import { residentMb } from './support/resident-memory.ts';
 
 const minutes = Number(process.argv[2] ?? 10);
 const TICK_MS = 100;
 const EVENTS_A_TICK = 100;
 const MATCHED_A_TICK = 1;
 const SAMPLES = 10;
-
-/** Resident set, MB (Linux: proc(5)). */
-const residentMb = (pid: number): number =>
-  Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? Number.NaN) / 1_024;
 
 const event = (type: string) => ({
   type,

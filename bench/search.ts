@@ -15,6 +15,7 @@ import { createVectors } from '../src/memory/semantic-vectors.ts';
 import { connect, type Connection } from '../src/surreal/engine.ts';
 import { createSurrealStore } from '../src/surreal/surreal-store.ts';
 import { compare, report } from './support/compare.ts';
+import { createRandom } from './support/random.ts';
 
 const DOCUMENTS = 5_000;
 const WORDS = 150;
@@ -32,14 +33,6 @@ const SEARCHED: TableDefinition = {
 };
 const PLAIN: TableDefinition = { name: 'plain', indexes: [] };
 
-/** The same numbers each time (Lehmer 1951), from 0 up to 1. */
-const createRandom = (): (() => number) => {
-  let state = 1;
-  return () => {
-    state = (state * 48_271) % 2_147_483_647;
-    return state / 2_147_483_647;
-  };
-};
 const random = createRandom();
 
 /** A few words are everywhere, most are rare, as in a language. */
