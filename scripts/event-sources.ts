@@ -213,6 +213,7 @@ export const SOURCES: { readonly [Type in KnownType]: Source } = {
   },
   'system.config_changed': {
     routes: ['POST /keys', 'DELETE /keys/{id}', 'PUT /event-types/{type}'],
+    cause: 'A start with other settings than the last one had.',
     ...by('src/access/keys.test.ts', 'is told of in the log: who, when, which, and never what'),
   },
 

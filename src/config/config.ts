@@ -1,6 +1,7 @@
 import type { TokenAlgorithm } from '../access/tokens.ts';
 import type { EgressPolicy } from '../egress/egress.ts';
 import type { Rate } from './rate.ts';
+import type { Settings } from './schema.ts';
 
 /** Whose tokens are taken, and what verifies them. */
 export interface JwtConfig {
@@ -96,4 +97,6 @@ export interface Config {
   /** Who may read `/metrics`. */
   readonly metrics: 'open' | 'key' | 'off';
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  /** All of it as it was given, by name, for who compares. With secrets. */
+  readonly settings: Settings;
 }

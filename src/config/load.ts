@@ -84,6 +84,7 @@ export const loadConfig = (sources: ConfigSources): Config => {
     standby: settings.standby === 'on',
     metrics: settings.metrics ?? defaultMetrics(settings),
     logLevel: settings.log_level,
+    settings,
   };
 };
 

@@ -21,6 +21,7 @@ import { openLog } from './open-log.ts';
 import { openServices } from './open-services.ts';
 import { openStream } from './open-stream.ts';
 import { pathsOf } from './paths.ts';
+import { tellSettingsChange } from './settings-change.ts';
 import { systemOrigin } from './system-origin.ts';
 import { turnOf } from './turn.ts';
 import { workflowUrls } from './workflow-url.ts';
@@ -144,6 +145,7 @@ const open = async (deps: CrucibleDeps, closers: Closers): Promise<Crucible> => 
     await log.append({ events: [event], ledger: true });
   };
   await tell('system.started', { version });
+  await tellSettingsChange({ log, settings: config.settings, buildEvent });
   // What is in watched directories is taken over while requests are answered already.
   void services.files.start();
 

@@ -24,6 +24,7 @@ import { loadTargets as loadWebhookTargets } from '../webhooks/targets.ts';
 import { awaitLease } from './await-lease.ts';
 import type { Closers } from './closers.ts';
 import type { CrucibleDeps } from './deps.ts';
+import { SETTINGS_TABLE } from './settings-change.ts';
 import { impatient, type Turn } from './turn.ts';
 
 const TABLES = [
@@ -41,6 +42,7 @@ const TABLES = [
   ...MEMORY_TABLES,
   ...SEMANTIC_TABLES,
   ...FILES_TABLES,
+  SETTINGS_TABLE,
 ];
 
 /** Says how new runs get to their workflow, from now on; before, each has one of its own. */

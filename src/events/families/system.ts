@@ -81,7 +81,7 @@ const error = defineEventType({
 const configChanged = defineEventType({
   type: 'system.config_changed',
   version: '1.0.0',
-  description: 'The configuration was changed while the program ran.',
+  description: 'The configuration was changed while the program ran, or differs from that of the last start.',
   schema: z.strictObject({
     component,
     keys: z.array(z.string()).describe('Which settings. Their values are not told.'),
