@@ -4,7 +4,7 @@ import { messageOf, type CrucibleError } from '../kernel/errors.ts';
 import { newId as defaultNewId, type NewId } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { createAppendLoop } from './append-loop.ts';
-import { createCommittedReads } from './committed-reads.ts';
+import { createCommittedReads, type CommittedReads } from './committed-reads.ts';
 import { createHeadSignal } from './head-signal.ts';
 import { IDEMPOTENCY_TABLE, idempotencyId, type IdempotencyRecord } from './idempotency.ts';
 import { limitsFor, type LogLimits } from './limits.ts';
@@ -63,6 +63,16 @@ export const createLog = async (deps: LogDeps): Promise<Log> => {
     upcast,
   );
   const oldEvents = createOldEvents(reads);
+  // A page looks at the newest events first, which are as a rule still in memory.
+  const near: CommittedReads = {
+    ...reads,
+    async range(from, to) {
+      const last = Math.min(to, reads.head());
+      const kept = recent.after(from - 1);
+      if (kept === undefined || (kept.at(-1)?.position ?? 0) < last) return reads.range(from, to);
+      return kept.filter(({ position }) => position <= last).map(upcast);
+    },
+  };
   const signal = createHeadSignal(reads.head);
   const loop = createAppendLoop({
     store,
@@ -104,9 +114,8 @@ export const createLog = async (deps: LogDeps): Promise<Log> => {
       const event = recent.at(position);
       return event === undefined ? oldEvents(position) : upcast(event);
     },
-    query: (query) => queryPage(reads, query),
-    trace: (correlationId, page) =>
-      queryPage(reads, { ...page, correlation_id: correlationId, order: 'asc' }),
+    query: (query) => queryPage(near, query),
+    trace: (correlationId, page) => queryPage(near, { ...page, correlation_id: correlationId, order: 'asc' }),
     replay: (options) => replay(reads, options),
     tail: (options) => tail(reads, { recent, moved: signal.moved }, options),
     head: loop.head,
