@@ -50,6 +50,27 @@ void [wrong, callHeaders({ correlationId: 'cor' })];
 console.log(JSON.stringify({ position, type, code }));
 `;
 
+/** A program that embeds the server; its last line is what the server refuses before it opens anything. */
+const SERVER = `
+import { createCrucible, CrucibleError } from 'crucible-events';
+import type { CrucibleSettings, EmbeddedCrucible } from 'crucible-events';
+
+const settings: CrucibleSettings = { temporal_address: '127.0.0.1:7233', port: -1 };
+const start = async (): Promise<EmbeddedCrucible> => {
+  const crucible = await createCrucible(settings, { allowLoopback: true, secrets: { TOKEN: 'x' } });
+  const { data } = await crucible.client.events.list.query({ limit: 1 });
+  const type: string | undefined = data[0]?.type;
+  void type;
+  return crucible;
+};
+// @ts-expect-error a server needs to know where Temporal is
+void (() => createCrucible({ port: 0 }));
+// @ts-expect-error there is no such setting
+void (() => createCrucible({ temporal_address: 'x', prot: 1 }));
+const refused = await start().catch((thrown: unknown) => thrown);
+console.log(refused instanceof CrucibleError ? refused.code : String(refused));
+`;
+
 test(
   'the packed package, installed into an empty project, compiles and works there',
   { timeout: 300_000 },
@@ -62,7 +83,7 @@ test(
     const project = join(dir, 'project');
     await mkdir(project);
     await writeFile(join(project, 'package.json'), '{"private":true,"type":"module"}');
-    // Its native parts are for the server, and nothing here runs one.
+    // Its native parts come built; nothing here has to be made on this machine.
     await npm(
       [
         'install',
@@ -76,6 +97,7 @@ test(
       project,
     );
     await writeFile(join(project, 'program.ts'), PROGRAM);
+    await writeFile(join(project, 'server.ts'), SERVER);
     await writeFile(
       join(project, 'tsconfig.json'),
       JSON.stringify({
@@ -88,7 +110,7 @@ test(
           skipLibCheck: true,
           types: ['node'],
         },
-        files: ['program.ts'],
+        files: ['program.ts', 'server.ts'],
       }),
     );
     const compiled = await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.'], {
@@ -97,6 +119,9 @@ test(
     expect(compiled.stdout).toBe('');
     const ran = await run(process.execPath, ['program.js', server.url, ADMIN_KEY], { cwd: project });
     expect(JSON.parse(ran.stdout)).toEqual({ position: 1, type: 'custom.note.imported', code: 'not_found' });
+
+    const embedded = await run(process.execPath, ['server.js'], { cwd: project });
+    expect(embedded.stdout).toBe('config_invalid\n');
 
     const cli = await run(process.execPath, ['node_modules/crucible-events/bin/crucible.cjs', '--version'], {
       cwd: project,
