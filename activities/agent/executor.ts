@@ -1,4 +1,4 @@
-import type { AgentAction, Handler } from '../../src/agents/input.ts';
+import type { Handler } from '../../src/agents/input.ts';
 import { asDefinition, type AgentDefinition } from '../../src/agents/rows.ts';
 import type { ActionOutcome, AttemptContext, AttemptPolicy, Executor } from '../../src/dispatch/outcome.ts';
 import type { Target } from '../../src/dispatch/target.ts';
@@ -9,30 +9,24 @@ import { exchange, runHeaders, type HttpDeps } from '../actions/exchange.ts';
 import { ATTEMPT_MARGIN_MS } from '../actions/policy.ts';
 import { redacted } from '../actions/redacted.ts';
 import { outcomeOfEnd } from '../actions/script.ts';
-import { createSecretReader, type SecretReader } from '../actions/secrets.ts';
+import { createSecretReader } from '../actions/secrets.ts';
+import type { ActionAttempt } from './action-attempt.ts';
+import type { AgentConnections } from './connections.ts';
 import { MAX_OUTPUTS, outcomeOfOutputs } from './outputs.ts';
+import { overStream } from './over-stream.ts';
 
 export interface AgentExecutorDeps extends HttpDeps {
   readonly sandbox: Pick<Sandbox, 'run'>;
+  readonly connections: AgentConnections;
   /** The agent as it is registered now; undefined: it is not any more. */
   readonly targetOf: (id: string) => Pick<Target, 'id'> | undefined;
   /** Undefined: there is no such secret. Read when it is sent, so that a changed one needs no restart. */
   readonly readSecret: (name: string) => string | undefined;
 }
 
-/** One attempt at one action: what every kind of handler works from. */
-interface ActionAttempt {
-  readonly context: AttemptContext;
-  readonly agent: AgentDefinition;
-  readonly action: AgentAction;
-  /** What the handler is told: the body of a request, the argument of a script. */
-  readonly request: JsonObject;
-  readonly secrets: SecretReader;
-  readonly timeoutMs: number;
-}
-
-const HTTP_ATTEMPTS = 4;
-const IN_FLIGHT = { http: 64, script: 16 };
+/** At most 30 s apart, the attempts of an agent with stream handlers outlast about ten minutes without a connection. */
+const ATTEMPTS = { http: 4, stream: 24 };
+const IN_FLIGHT = { remote: 64, script: 16 };
 
 /**
  * One policy for the whole agent: a definition has one, whichever action is asked for. What a script does wrong is final,
@@ -40,15 +34,16 @@ const IN_FLIGHT = { http: 64, script: 16 };
  */
 const policyOf = ({ actions }: AgentDefinition): AttemptPolicy => {
   const handlers = actions.map(({ handler }) => handler);
-  const overHttp = handlers.some(({ type }) => type === 'http');
+  const connected = handlers.some(({ type }) => type === 'stream');
+  const remote = handlers.some(({ type }) => type !== 'script');
   return {
     timeoutMs: Math.max(1_000, ...handlers.map(({ timeout_ms }) => timeout_ms)) + ATTEMPT_MARGIN_MS,
-    maxAttempts: HTTP_ATTEMPTS,
+    maxAttempts: connected ? ATTEMPTS.stream : ATTEMPTS.http,
     schedule: { kind: 'exponential', initialMs: 1_000, maxMs: 30_000 },
     jitter: 0.1,
-    // Short by their processor limit; what waits for the network is not.
-    local: !overHttp,
-    maxInFlight: overHttp ? IN_FLIGHT.http : IN_FLIGHT.script,
+    // Short by their processor limit; what waits for others is not.
+    local: !remote,
+    maxInFlight: remote ? IN_FLIGHT.remote : IN_FLIGHT.script,
   };
 };
 
@@ -174,7 +169,7 @@ export const createAgentExecutor = (deps: AgentExecutorDeps): Executor => ({
         case 'script':
           return redacted(await byScript(attempt, handler, deps), secrets);
         case 'stream':
-          return failed('not_available', 'Handlers of type stream are not available yet');
+          return redacted(await overStream(attempt, deps.connections), secrets);
       }
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error;

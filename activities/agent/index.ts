@@ -1,2 +1,3 @@
-/** The actions of agents: requests to their servers, and scripts, each as one attempt with one outcome. */
+/** The actions of agents: requests to servers, messages to connections, and scripts, each as one attempt with one outcome. */
 export { createAgentExecutor } from './executor.ts';
+export type { AgentAnswer, AgentCall, AgentConnections } from './connections.ts';

@@ -9,6 +9,7 @@ import { ATTEMPT_TABLE, RUN_TABLE } from '../../src/dispatch/run.ts';
 import { openDispatch } from '../../src/main/open-dispatch.ts';
 import { openServices } from '../../src/main/open-services.ts';
 import { systemOrigin } from '../../src/main/system-origin.ts';
+import { createConnectedAgents } from '../../src/stream/connected-agents.ts';
 import type { WebhookInput } from '../../src/webhooks/webhook.ts';
 import { openBenchLog } from './open-bench-log.ts';
 
@@ -32,7 +33,11 @@ export const webhookProduct = async (temporal: { address: string; namespace: str
       throw error;
     },
   };
-  const { webhooks, policies } = await openServices(deps, { log, targets, buildEvent }, closers);
+  const { webhooks, policies } = await openServices(
+    deps,
+    { log, targets, buildEvent, connections: createConnectedAgents() },
+    closers,
+  );
   const dispatch = openDispatch({ config, logger }, { log, policies, buildEvent, useMode }, closers);
   await dispatch.temporal.untilWorking();
   const origin = systemOrigin('bench', newId);

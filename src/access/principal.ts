@@ -63,7 +63,7 @@ export const worldScope = (principal: Principal, named: string | undefined): Wor
 };
 
 /** Whether the principal may; `id`: the single thing that it is about, if it is about one. */
-const isPermitted = (principal: Principal, permission: Permission, id?: string): boolean =>
+export const isPermitted = (principal: Principal, permission: Permission, id?: string): boolean =>
   allows({ permissions: principal.permissions, limited: principal.limited ?? NONE }, permission, id);
 
 /**

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { startReceiver } from '../../test/support/webhooks.ts';
 import { openAgents } from '../../test/support/open-agents.ts';
+import type { JsonObject } from '../kernel/json.ts';
+import type { ActionResult } from '../stream/connected-agents.ts';
 
 type Agents = Awaited<ReturnType<typeof openAgents>>;
 
@@ -265,6 +267,95 @@ describe('by script', () => {
     expect(payload).toMatchObject({
       inputs: { omitted: expect.stringContaining(run.event_id) },
       outputs: { omitted: expect.stringContaining('the attempt') },
+    });
+  });
+});
+
+describe('over the stream', () => {
+  const number = { type: 'object', properties: { n: { type: 'integer' } }, required: ['n'] };
+  const bot = {
+    name: 'Bot',
+    actions: [{ name: 'go', handler: { type: 'stream', timeout_ms: 100 }, outputs: number }],
+  };
+  const connect = (a: Agents, result?: ActionResult) => {
+    const asked: JsonObject[] = [];
+    const seat = a.connections.join({
+      agentId: 'bot',
+      worlds: undefined,
+      ready: () => true,
+      send: (action) => {
+        asked.push(action);
+        if (result !== undefined) seat.answer(String(action['run_id']), result);
+      },
+    });
+    return asked;
+  };
+
+  test('a connection is told everything, and its answer is the outputs', async () => {
+    await using a = await openAgents();
+    await a.register(bot);
+    const asked = connect(a, { outputs: { n: 1 } });
+    const { run } = await attempted(a, 'go', { q: 'x' });
+    expect(run).toMatchObject({ state: 'succeeded' });
+    expect(asked).toEqual([
+      {
+        run_id: run.id,
+        agent_id: 'bot',
+        world: 'default',
+        action: 'go',
+        inputs: { q: 'x' },
+        correlation_id: 'cor_story',
+        causation_id: run.event_id,
+        attempt: 1,
+        idempotency_key: `${run.id}.0`,
+        deadline: expect.stringMatching(/^\d{4}-.*Z$/),
+      },
+    ]);
+    expect(await told(a)).toMatchObject([{ success: true, outputs: { n: 1 } }]);
+  });
+
+  test.each<[string, ActionResult, object]>([
+    [
+      'outputs that do not fit are final',
+      { outputs: { n: 'one' } },
+      { state: 'failed', reason: 'outputs_invalid' },
+    ],
+    ['an error is final', { error: { message: 'cannot' } }, { state: 'failed', reason: 'agent_error' }],
+    [
+      'an error that may pass is tried again',
+      { error: { message: 'busy', retry: true } },
+      { state: 'retrying', reason: 'agent_error' },
+    ],
+  ])('%s', async (_name, result, expected) => {
+    await using a = await openAgents();
+    await a.register(bot);
+    connect(a, result);
+    expect((await attempted(a, 'go')).run).toMatchObject(expected);
+  });
+
+  test('nobody, and nobody who answers, is tried again', async () => {
+    await using a = await openAgents();
+    await a.register(bot);
+    const { run } = await attempted(a, 'go');
+    expect(run).toMatchObject({ state: 'retrying', reason: 'not_connected' });
+    connect(a);
+    await a.attempt(run, 2);
+    expect(await a.runOf(run.id)).toMatchObject({ state: 'retrying', reason: 'timeout', attempts: 2 });
+  });
+
+  test('without a connection it is dead after 24 attempts, and one that the server ends does not count', async () => {
+    await using a = await openAgents();
+    await a.register(bot);
+    const { run_id: id } = await ask(a, 'go');
+    for (let n = 1; n < 24; n += 1) await a.attempt(await a.runOf(id), n);
+    expect(await a.runOf(id)).toMatchObject({ state: 'retrying', attempts: 23 });
+    a.connections.close();
+    await a.attempt(await a.runOf(id), 24);
+    expect(await a.runOf(id)).toMatchObject({
+      state: 'retrying',
+      reason: 'stopping',
+      attempts: 24,
+      uncharged: 1,
     });
   });
 });

@@ -114,7 +114,6 @@ describe('an agent', () => {
 
 describe('what is wrong with an agent', () => {
   test.each<[string, object, string]>([
-    ['a stream handler', { handler: { type: 'stream' } }, 'actions.0.handler.type'],
     ['a script that does not parse', { handler: script('export default ({{') }, 'actions.0.handler.code'],
     ['an address inside', { handler: { type: 'http', url: 'http://10.0.0.1/' } }, 'actions.0.handler.url'],
     ['a scheme', { handler: { type: 'http', url: 'file:///etc/passwd' } }, 'actions.0.handler.url'],
@@ -151,7 +150,11 @@ describe('what is wrong with an agent', () => {
 
   test('is told all at once', async () => {
     await using a = await openAgents();
-    const action = (name: string) => ({ name, handler: { type: 'stream' }, inputs: { typ: 1 } });
+    const action = (name: string) => ({
+      name,
+      handler: { type: 'http', url: 'file:///etc/passwd' },
+      inputs: { typ: 1 },
+    });
     await expect(a.register(searcher({ actions: [action('a'), action('b')] }))).rejects.toMatchObject({
       issues: { length: 4 },
     });

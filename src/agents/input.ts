@@ -108,7 +108,10 @@ const handlerSchema = z
     }),
     z.strictObject({ type: z.literal('stream'), timeout_ms: timeoutMs(300_000, 30_000) }),
   ])
-  .meta({ description: 'What does it.' });
+  .meta({
+    description:
+      'What does it: a request to the agent, a script in the sandbox, or the agent itself over its connection to the stream.',
+  });
 
 const actionSchema = z.strictObject({
   name: actionNameSchema,

@@ -80,9 +80,8 @@ const handlerIssues = async (
       }));
     }
     case 'stream':
-      return [
-        { path: below(path, 'type'), message: '`stream` is not available yet', hint: 'use http or script' },
-      ];
+      // Whether it is connected is asked when there is something to do.
+      return [];
   }
 };
 

@@ -9,6 +9,7 @@ import { createHttpMetrics } from '../http/metrics.ts';
 import { createHttpServer } from '../http/server.ts';
 import type { CrucibleError } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
+import { createConnectedAgents } from '../stream/connected-agents.ts';
 import type { CrucibleDeps } from './deps.ts';
 import { eventTypes } from './event-types.ts';
 import { createClosers, type Closers } from './closers.ts';
@@ -81,7 +82,12 @@ const open = async (deps: CrucibleDeps, closers: Closers): Promise<Crucible> => 
   );
   const metrics = createMetrics(version);
   const log = metrics.observed(opened.log);
-  const { policies, egress, ...services } = await openServices(deps, { log, targets, buildEvent }, closers);
+  const agents = createConnectedAgents();
+  const { policies, egress, ...services } = await openServices(
+    deps,
+    { log, targets, buildEvent, connections: agents },
+    closers,
+  );
   await services.memory.start();
   const { temporal, starter } = openDispatch(deps, { log, policies, buildEvent, useMode }, closers);
   watchWorkflows(metrics, { temporal, starter });
@@ -106,7 +112,7 @@ const open = async (deps: CrucibleDeps, closers: Closers): Promise<Crucible> => 
     closers,
   );
   const { corsOrigins: origins } = config.httpAccess;
-  const stream = await openStream({ log, access, origins, logger });
+  const stream = await openStream({ log, access, agents, origins, logger });
   const http = createHttpServer({
     router: createRouter({
       ...services,

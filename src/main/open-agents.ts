@@ -1,4 +1,4 @@
-import { createAgentExecutor } from '../../activities/agent/index.ts';
+import { createAgentExecutor, type AgentConnections } from '../../activities/agent/index.ts';
 import type { AgentServices } from '../agents/agent.ts';
 import { createActionService, type RunReads } from '../agents/actions.ts';
 import { createAgentService } from '../agents/agents.ts';
@@ -28,9 +28,23 @@ export const agentExecutor = (
     egress,
     sandbox,
     targets,
-  }: { readonly egress: Egress; readonly sandbox: Sandbox; readonly targets: TargetReactor['targets'] },
+    connections,
+  }: {
+    readonly egress: Egress;
+    readonly sandbox: Sandbox;
+    readonly targets: TargetReactor['targets'];
+    readonly connections: AgentConnections;
+  },
 ): Executor =>
-  createAgentExecutor({ egress, sandbox, clock, version, readSecret, targetOf: (id) => targets().get(id) });
+  createAgentExecutor({
+    egress,
+    sandbox,
+    connections,
+    clock,
+    version,
+    readSecret,
+    targetOf: (id) => targets().get(id),
+  });
 
 /** What of other services lies in a world, and by which index that is seen. */
 const CONTENTS = [

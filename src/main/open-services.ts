@@ -1,3 +1,4 @@
+import type { AgentConnections } from '../../activities/agent/index.ts';
 import { createHookExecutor } from '../../activities/actions/index.ts';
 import { createHookService } from '../../hooks/registry/service.ts';
 import { createPolicies, type Policies } from '../dispatch/policies.ts';
@@ -60,7 +61,13 @@ export const openServices = async (
     log,
     targets,
     buildEvent,
-  }: { readonly log: Log; readonly targets: TargetReactor['targets']; readonly buildEvent: BuildEvent },
+    connections,
+  }: {
+    readonly log: Log;
+    readonly targets: TargetReactor['targets'];
+    readonly buildEvent: BuildEvent;
+    readonly connections: AgentConnections;
+  },
   closers: Closers,
 ): Promise<OpenServices> => {
   const { config, version } = deps;
@@ -88,7 +95,7 @@ export const openServices = async (
       version,
     }),
     webhook: createDeliveryExecutor({ log, egress, box, newId, clock, version, logger: logger('webhooks') }),
-    agent: agentExecutor(deps, { egress, sandbox, targets }),
+    agent: agentExecutor(deps, { egress, sandbox, targets, connections }),
   });
   const { embeddings } = config;
   const semantic = await openEmbeddings(

@@ -3,6 +3,7 @@ import { systemClock as clock } from '../kernel/clock.ts';
 import { newId } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Log } from '../log/log.ts';
+import type { ConnectedAgents } from '../stream/connected-agents.ts';
 import { createEventFeed, type FeedServer } from '../stream/event-feed.ts';
 import { createStreamServer, type StreamServer } from '../stream/stream-server.ts';
 
@@ -35,16 +36,18 @@ interface Streams {
 export const openStream = async (deps: {
   readonly log: Log;
   readonly access: Access;
+  readonly agents: ConnectedAgents;
   /** Origins of pages that may connect. */
   readonly origins: readonly string[];
   readonly logger: Logger;
 }): Promise<Streams> => {
-  const { log, access, origins } = deps;
+  const { log, access, agents, origins } = deps;
   const epoch = await nameOf(log);
   const feed = createEventFeed({ log, access, epoch, clock });
   const server = createStreamServer({
     log,
     access,
+    agents,
     epoch,
     origins,
     clock,

@@ -67,6 +67,10 @@ test.each([
     {},
   ],
   ['a name of all objects', '{"action":"ping","__proto__":{"x":1}}', 'invalid', { action: 'ping' }],
+  ['a result of nobody', '{"action":"result","run_id":"r","outputs":1}', 'forbidden', { run_id: 'r' }],
+  ['a result without a run', '{"action":"result","outputs":1}', 'invalid', { action: 'result' }],
+  ['a result of nothing', '{"action":"result","run_id":"r"}', 'invalid', { action: 'result', run_id: 'r' }],
+  ['an error that is a text', '{"action":"result","run_id":"r","error":"no"}', 'invalid', {}],
   ['auth again', '{"action":"auth","key":"some-key"}', 'conflict', { action: 'auth' }],
 ])('%s gets an error, and the connection goes on', async (_what, text, code, request) => {
   await using stream = await openStream();

@@ -4,9 +4,11 @@ import { worldScope } from '../access/principal.ts';
 import { CrucibleError, isCrucibleError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Log } from '../log/log.ts';
+import { takeSeat } from './agent-seat.ts';
+import type { ConnectedAgents, Seat } from './connected-agents.ts';
 import type { FanOut } from './fan-out.ts';
 import { CLOSE, PROTOCOL, errorMessage, parseMessage, requestOf } from './protocol.ts';
-import type { ClientMessage, ServerMessage, StreamLimits } from './protocol.ts';
+import type { ClientMessage, Result, ServerMessage, StreamLimits } from './protocol.ts';
 import { createSession, type Outlet, type Session } from './session.ts';
 
 /** A socket that is open. */
@@ -67,6 +69,7 @@ export interface ConnectionDeps {
   readonly log: Pick<Log, 'query' | 'head' | 'firstAvailable'>;
   readonly access: Pick<Access, 'authenticate'>;
   readonly fanOut: FanOut;
+  readonly agents: ConnectedAgents;
   readonly channel: Channel;
   readonly limits: StreamLimits;
   readonly epoch: () => string | null;
@@ -87,6 +90,7 @@ export const createConnection = (deps: ConnectionDeps, arrival: Arrival): Connec
   const { channel, limits, logger, log } = deps;
   let state: 'waiting' | 'authenticating' | 'open' | 'closed' = 'waiting';
   let session: Session | undefined;
+  let seat: Seat | undefined;
   let principal: Principal | undefined;
   let missed = 0;
   /** What came while the credentials were looked at. No more than was on its way then. */
@@ -105,6 +109,7 @@ export const createConnection = (deps: ConnectionDeps, arrival: Arrival): Connec
     early = [];
     clearTimeout(patience);
     session?.close();
+    seat?.leave();
   };
 
   const refuse = (error: unknown): void => {
@@ -140,6 +145,24 @@ export const createConnection = (deps: ConnectionDeps, arrival: Arrival): Connec
       first_available: log.firstAvailable(),
       heartbeat_ms: limits.heartbeatMs,
     });
+    seat = takeSeat(deps.agents, {
+      principal: who,
+      worlds: scope.visible,
+      ready: () => state === 'open' && channel.buffered() <= limits.maxBufferedBytes,
+      send: (action) => channel.send(JSON.stringify({ type: 'action', ...action })),
+    });
+  };
+
+  const takeResult = ({ run_id: runId, outputs, error }: Result): void => {
+    if (seat === undefined) {
+      throw new CrucibleError('forbidden', 'This connection takes no actions, so it has no results', {
+        hint: 'Connect with a key that is bound to the agent and holds agent:execute.',
+      });
+    }
+    seat.answer(runId, {
+      ...(outputs !== undefined && { outputs }),
+      ...(error !== undefined && { error }),
+    });
   };
 
   const authenticate = async (key: string): Promise<void> => {
@@ -163,6 +186,8 @@ export const createConnection = (deps: ConnectionDeps, arrival: Arrival): Connec
         return session.subscribe(message);
       case 'unsubscribe':
         return session.unsubscribe(message);
+      case 'result':
+        return takeResult(message);
       case 'ping':
         return tell({ type: 'pong' });
       case 'pong':

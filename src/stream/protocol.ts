@@ -76,17 +76,30 @@ const messageSchema = z.discriminatedUnion(
       .refine((message) => (message.id === undefined) !== (message.filters === undefined), {
         message: 'needs either the id or the filters of a subscription',
       }),
+    z
+      .strictObject({
+        action: z.literal('result'),
+        run_id: z.string().min(1).max(64),
+        outputs: z.json().exactOptional(),
+        error: z
+          .strictObject({ message: z.string().min(1).max(2_000), retry: z.boolean().exactOptional() })
+          .exactOptional(),
+      })
+      .refine((message) => (message.outputs === undefined) !== (message.error === undefined), {
+        message: 'needs either outputs or an error',
+      }),
     z.strictObject({ action: z.literal('ping') }),
     z.strictObject({ action: z.literal('pong') }),
   ],
-  { error: 'must be one of auth, subscribe, unsubscribe, ping, pong' },
+  { error: 'must be one of auth, subscribe, unsubscribe, result, ping, pong' },
 );
 
 export type ClientMessage = z.output<typeof messageSchema>;
 export type Subscribe = Extract<ClientMessage, { action: 'subscribe' }>;
+export type Result = Extract<ClientMessage, { action: 'result' }>;
 export type Unsubscribe = Extract<ClientMessage, { action: 'unsubscribe' }>;
 
-/** How deep a message may be nested: filters are flat. */
+/** How deep a message may be nested: filters are flat, and outputs may have half of it. */
 const MAX_DEPTH = 64;
 
 const isTooDeep = (value: unknown, left: number): boolean => {
@@ -122,10 +135,11 @@ export const requestOf = (text: string): JsonObject | null => {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== 'object' || value === null) return null;
-    const { action, id } = value as { readonly action?: unknown; readonly id?: unknown };
+    const { action, id, run_id: runId } = value as Readonly<Record<string, unknown>>;
     return {
       ...(typeof action === 'string' && { action: action.slice(0, 64) }),
       ...(typeof id === 'string' && { id: id.slice(0, 64) }),
+      ...(typeof runId === 'string' && { run_id: runId.slice(0, 64) }),
     };
   } catch {
     return null;

@@ -9,6 +9,7 @@ import type { NewId } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Log } from '../log/log.ts';
 import { channelOf } from './channel.ts';
+import type { ConnectedAgents } from './connected-agents.ts';
 import { createConnection, type Arrival, type Connection, type StreamFigures } from './connection.ts';
 import { chosenSubprotocol, offeredBy } from './credentials.ts';
 import { createFanOut } from './fan-out.ts';
@@ -33,6 +34,8 @@ export interface StreamServer {
 export interface StreamServerDeps {
   readonly log: Pick<Log, 'query' | 'head' | 'firstAvailable' | 'onCommit'>;
   readonly access: Pick<Access, 'authenticate' | 'onRevoked'>;
+  /** Who of the agents is connected; closed with the stream. */
+  readonly agents: ConnectedAgents;
   /** Which log this is; null while it is empty. */
   readonly epoch: () => string | null;
   /** Origins of pages that may connect; what is no page sends none. */
@@ -165,6 +168,8 @@ export const createStreamServer = (deps: StreamServerDeps): StreamServer => {
 
   const close = async (): Promise<void> => {
     for (const timer of timers) clearInterval(timer);
+    // First: or what one connection has would be handed on to the next, which closes too.
+    deps.agents.close();
     const gone = [...open].map(async ([ws, connection]) => {
       const closed = new Promise<void>((resolve) => {
         ws.once('close', () => resolve());

@@ -65,13 +65,13 @@ describe('an agent', () => {
     const { status, body } = await rest('POST', '/agents', {
       name: 'x',
       actions: [
-        { name: 'a', handler: { type: 'stream' } },
+        { name: 'a', handler: { type: 'script', code: 'export default ({{' } },
         { name: 'b', handler: { type: 'http', url: 'http://169.254.169.254/' }, inputs: { type: 'strin' } },
       ],
     });
     expect([status, body.errors.map(({ path }: { path: string }) => path)]).toEqual([
       422,
-      ['actions.0.handler.type', 'actions.1.handler.url', 'actions.1.inputs'],
+      ['actions.0.handler.code', 'actions.1.handler.url', 'actions.1.inputs'],
     ]);
     const shape = await rest('POST', '/agents', { nam: 'x', actions: [{ name: '/', handler: {} }] });
     expect([shape.status, shape.body.code]).toEqual([422, 'invalid']);

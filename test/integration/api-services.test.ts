@@ -32,6 +32,7 @@ import { createCustomTypeService, CUSTOM_TYPE_TABLE, loadCustomTypes } from '../
 import { createEventService } from '../../src/log/event-service.ts';
 import { MEMORY_TABLES } from '../../src/memory/tables.ts';
 import { createSandbox } from '../../src/sandbox/create.ts';
+import { createConnectedAgents } from '../../src/stream/connected-agents.ts';
 import { eventTypes } from '../../src/main/event-types.ts';
 import { createClosers } from '../../src/main/closers.ts';
 import { openAccess } from '../../src/main/open-access.ts';
@@ -97,7 +98,7 @@ const start = async (dir: string) => {
       webhook: createDeliveryExecutor({ log, egress, box, newId, clock, logger, version: '1.2.3' }),
       agent: agentExecutor(
         { readSecret: () => undefined, version: '1.2.3' },
-        { egress, sandbox, targets: reactor.targets },
+        { egress, sandbox, targets: reactor.targets, connections: createConnectedAgents() },
       ),
     }),
   });

@@ -21,6 +21,7 @@ import type { Origin } from '../../src/kernel/origin.ts';
 import { createLog } from '../../src/log/create-log.ts';
 import { createMemoryDisk, createMemoryStore, type MemoryDisk } from '../../src/log/memory-store.ts';
 import { createSandbox } from '../../src/sandbox/create.ts';
+import { createConnectedAgents } from '../../src/stream/connected-agents.ts';
 import { createStateWriter } from '../../src/state/writer.ts';
 import { createActionService } from '../../src/agents/actions.ts';
 import { createAgentService } from '../../src/agents/agents.ts';
@@ -74,9 +75,11 @@ export const openAgents = async (
     gate: async (intended) => intended,
     expandGraph: createExpandGraph({ records: log.records, clock }),
   });
+  const connections = createConnectedAgents();
   const executor = createAgentExecutor({
     egress,
     sandbox,
+    connections,
     clock,
     version: '0.1.0',
     targetOf: (id) => reactor.targets().get(id),
@@ -110,6 +113,7 @@ export const openAgents = async (
     disk,
     log,
     agents,
+    connections,
     worlds,
     rooms: createRoomService(shared),
     tools: createToolService(shared),

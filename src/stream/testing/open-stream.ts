@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { sampleEvent } from '../../../test/support/sample-events.ts';
 import { createAccess, type Access } from '../../access/access.ts';
 import { openKeyRing } from '../../access/key-ring.ts';
@@ -13,6 +13,7 @@ import { silentLogger as logger } from '../../kernel/logger.ts';
 import { createLog, idleReactor } from '../../log/create-log.ts';
 import type { Log } from '../../log/log.ts';
 import { createMemoryDisk, createMemoryStore, type MemoryDisk } from '../../log/memory-store.ts';
+import { createConnectedAgents, type ConnectedAgents } from '../connected-agents.ts';
 import type { StreamLimits } from '../protocol.ts';
 import { STREAM_PATH, createStreamServer, type StreamServer } from '../stream-server.ts';
 import { connect, type TestClient } from './client.ts';
@@ -23,12 +24,15 @@ export interface TestStream extends AsyncDisposable {
   readonly log: Log;
   readonly keys: KeyService;
   readonly stream: StreamServer;
+  readonly agents: ConnectedAgents;
   readonly url: string;
   readonly port: number;
   readonly clock: { nowMs: number };
   publish(...events: readonly Partial<NewEvent>[]): Promise<readonly number[]>;
   /** With the admin key, after its `hello`. */
   connect(options?: Parameters<typeof connect>[1]): Promise<TestClient>;
+  /** Cuts every connection, as a network does. */
+  breakAll(): void;
   /** Ends it like a server that is stopped; the log goes on. */
   stop(): Promise<void>;
 }
@@ -56,9 +60,11 @@ export const openStream = async (
   const { firstAvailable = () => log.firstAvailable(), limits } = options;
   const ring = await openKeyRing({ log, now, logger });
   const access = options.access ?? createAccess({ adminKey: ADMIN_KEY, keys: ring });
+  const agents = createConnectedAgents();
   const stream = createStreamServer({
     log: { ...log, firstAvailable },
     access,
+    agents,
     epoch: options.epoch ?? (() => 'epoch-1'),
     origins: options.origins ?? [],
     clock: { now },
@@ -68,6 +74,11 @@ export const openStream = async (
   });
   const node = createServer((_req, res) => res.end('plain'));
   stream.attach(node);
+  const sockets = new Set<Socket>();
+  node.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   await once(node.listen(0, '127.0.0.1'), 'listening');
   const { port } = node.address() as AddressInfo;
   const url = `ws://127.0.0.1:${port}${STREAM_PATH}`;
@@ -81,12 +92,16 @@ export const openStream = async (
   };
   return {
     log,
+    agents,
     keys: createKeyService({ log, ring, now, newId, random: randomBytes, logger }),
     stream,
     url,
     port,
     clock,
     stop,
+    breakAll: () => {
+      for (const socket of sockets) socket.destroy();
+    },
     async publish(...events) {
       const { events: stored } = await log.append({ events: events.map(sampleEvent) });
       return stored.map(({ position }) => position);
