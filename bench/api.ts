@@ -13,6 +13,7 @@ import { temporalServer } from '../test/support/temporal-server.ts';
 import { createLoad, type Load, type Round, type Taken } from './support/api-load.ts';
 import { MIX, READS } from './support/api-requests.ts';
 import { compare, percentile, report, type Comparison } from './support/compare.ts';
+import { cpuMs } from './support/cpu-time.ts';
 import { residentMb } from './support/resident-memory.ts';
 
 const CONNECTIONS = 64;
@@ -98,6 +99,7 @@ const measure = async (dataDir: string): Promise<void> => {
     [BARE]: createLoad({ url: bare.url, connections: CONNECTIONS }),
   };
   const pids = { [API]: server.child.pid ?? 0, [BARE]: bare.pid };
+  const pidOf = (name: string): number => (name === API ? pids[API] : pids[BARE]);
   const memory = (): Record<string, number> =>
     Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, Math.round(residentMb(pid))]));
   const before = memory();
@@ -107,12 +109,16 @@ const measure = async (dataDir: string): Promise<void> => {
   const contenders = (round: (name: string, load: Load) => Promise<number>) =>
     Object.entries(loads).map(([name, load]) => ({ name, round: () => round(name, load) }));
   const closed = createTally();
+  const usedMs: { readonly [name: string]: number[] } = { [API]: [], [BARE]: [] };
   const throughput = await compare({
     figure: 'as fast as they answer, 64 connections',
     unit: 'requests/s',
-    contenders: contenders(
-      async (name, load) => closed.add(name, await load.closed(CLOSED_SECONDS)).perSecond,
-    ),
+    contenders: contenders(async (name, load) => {
+      const used = cpuMs(pidOf(name));
+      const round = closed.add(name, await load.closed(CLOSED_SECONDS));
+      usedMs[name]?.push((cpuMs(pidOf(name)) - used) / round.taken.length);
+      return round.perSecond;
+    }),
   });
   const pace = Math.floor(SHARE_OF_SATURATION * Math.min(closed.perSecond(API), closed.perSecond(BARE)));
   const paced = createTally();
@@ -153,6 +159,14 @@ const measure = async (dataDir: string): Promise<void> => {
     },
     comparisons: [
       throughput,
+      {
+        figure: 'CPU time of the server, a request',
+        unit: 'ms',
+        rounds: usedMs,
+        medians: Object.fromEntries(
+          Object.entries(usedMs).map(([name, all]) => [name, percentile(all.slice(1), 0.5)]),
+        ),
+      },
       closed.comparison('p50, as fast as they answer', 0.5),
       closed.comparison('p99, as fast as they answer', 0.99),
       paced.comparison(`p50 at ${pace} requests/s`, 0.5),
