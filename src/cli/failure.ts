@@ -1,5 +1,6 @@
 import { createColors } from 'picocolors';
 import { apiErrorOf, type ApiError } from '../client/client.ts';
+import { StreamError } from '../client/stream-error.ts';
 import { CliFailure, EXIT, type ExitCode } from './exit.ts';
 import { printable, printableLines } from './printable.ts';
 
@@ -45,6 +46,12 @@ const rootOf = (error: unknown): string => {
 export const describeFailure = (error: unknown, url: string | undefined): Told => {
   const api = apiErrorOf(error);
   if (api !== undefined) return ofApi(api);
+  if (error instanceof StreamError)
+    return ofApi({
+      code: error.code as ApiError['code'],
+      message: error.message,
+      ...(error.hint !== undefined && { hint: error.hint }),
+    });
   if (error instanceof CliFailure) {
     return {
       lines: [printableLines(error.message), ...(error.hint === undefined ? [] : [`hint: ${error.hint}`])],

@@ -10,6 +10,8 @@ export interface CliIo {
   readonly colors: boolean;
   /** All of stdin, as text. */
   readonly readStdin: () => Promise<string>;
+  /** Calls it when somebody presses Ctrl-C, or asks the program to end otherwise. @returns ends it */
+  readonly onInterrupt: (listener: () => void) => () => void;
   /** The server that the configuration of this directory describes. @throws Error what is wrong with it */
   readonly local: () => LocalServer;
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sampleEvent } from '../../router/testing/fake-services.ts';
 import { ADMIN_KEY, startServer } from '../http/testing/start-server.ts';
 import type { TestServer } from '../http/testing/start-server.ts';
+import { openStream } from '../stream/testing/open-stream.ts';
 import { apiErrorOf, callHeaders, createClient } from './client.ts';
 
 let server: TestServer;
@@ -75,6 +76,21 @@ describe('the typed client', () => {
     expect(
       await failure(createClient({ url: 'http://127.0.0.1:1', key: 'x' }).events.list.query({})),
     ).toBeUndefined();
+  });
+});
+
+describe('the stream of the typed client', () => {
+  test('gives events with the key and the world of the client, beside its calls', async () => {
+    await using open = await openStream();
+    await open.publish({ world: 'one' }, { world: 'two' });
+    const url = `http://127.0.0.1:${open.port}`;
+    const client = createClient({ url, key: ADMIN_KEY, world: 'two' });
+    for await (const event of client.stream({ filters: [{ event_type: '*' }], after: 0 })) {
+      expect(event).toEqual(await open.log.at(2));
+      break;
+    }
+    const refused = createClient({ url, key: 'wrong' }).stream({ filters: [{ event_type: '*' }] });
+    await expect(refused.next()).rejects.toMatchObject({ name: 'StreamError', code: 'unauthenticated' });
   });
 });
 

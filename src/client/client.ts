@@ -1,19 +1,16 @@
 import { createTRPCClient, httpLink, TRPCClientError } from '@trpc/client';
 import type { TRPCClient } from '@trpc/client';
 import type { AppRouter } from '../../router/router.ts';
+import type { CrucibleEvent } from '../events/envelope.ts';
 import type { ErrorCode, Issue } from '../kernel/errors.ts';
+import type { ClientOptions } from './options.ts';
+import { streamEvents, type StreamOptions } from './stream.ts';
 
 /** The API as typed calls: `client.events.publish.mutate({ type, payload })`. */
-export type CrucibleClient = TRPCClient<AppRouter>;
-
-export interface ClientOptions {
-  /** Of the server, as its `ready` line says: `http://127.0.0.1:8080`. */
-  readonly url: string;
-  /** An API key. */
-  readonly key: string;
-  /** Default: that of the key. */
-  readonly world?: string;
-}
+export type CrucibleClient = TRPCClient<AppRouter> & {
+  /** The events that match, as they happen: `for await (const event of client.stream({ filters, after: 0 })) …` */
+  stream(options: StreamOptions): AsyncGenerator<CrucibleEvent, void, void>;
+};
 
 /** What {@link callHeaders} turns into headers of one call. */
 export interface CallOptions {
@@ -45,8 +42,8 @@ const headersOf = (context: Readonly<Record<string, unknown>>): Record<string, s
  * The typed client. One call is one request (`httpLink`, no batching), so that a key or a cause belongs to exactly one
  * call; reads go as POST too, so that long filters need not fit into a URL.
  */
-export const createClient = (options: ClientOptions): CrucibleClient =>
-  createTRPCClient<AppRouter>({
+export const createClient = (options: ClientOptions): CrucibleClient => {
+  const calls = createTRPCClient<AppRouter>({
     links: [
       httpLink({
         url: `${options.url.replace(/\/+$/, '')}/trpc`,
@@ -59,6 +56,12 @@ export const createClient = (options: ClientOptions): CrucibleClient =>
       }),
     ],
   });
+  const stream: CrucibleClient['stream'] = (asked) => streamEvents(options, asked);
+  // What tRPC gives makes up its fields when they are asked for: nothing can be added to it.
+  return new Proxy(calls, {
+    get: (target, name): unknown => (name === 'stream' ? stream : Reflect.get(target, name)),
+  }) as CrucibleClient;
+};
 
 /** An error of the API, as a client sees it. */
 export interface ApiError {

@@ -1,6 +1,6 @@
 import type { CrucibleEvent } from '../events/envelope.ts';
 import type { EventFilter } from '../events/filter.ts';
-import type { ClientOptions } from './client.ts';
+import type { ClientOptions } from './options.ts';
 import { StreamError } from './stream-error.ts';
 
 /** What one connection brings, in order: events, and positions up to which everything has been looked at. */

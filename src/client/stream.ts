@@ -1,6 +1,6 @@
 import type { CrucibleEvent } from '../events/envelope.ts';
 import type { EventFilter } from '../events/filter.ts';
-import type { ClientOptions } from './client.ts';
+import type { ClientOptions } from './options.ts';
 import { openStreamConnection } from './stream-connection.ts';
 
 /** Which events, and from where on. */

@@ -34,6 +34,10 @@ const io: CliIo = {
   err: (words) => void process.stderr.write(words),
   colors: process.stdout.isTTY && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
   readStdin: () => text(process.stdin),
+  onInterrupt: (listener) => {
+    process.on('SIGINT', listener).on('SIGTERM', listener);
+    return () => process.off('SIGINT', listener).off('SIGTERM', listener);
+  },
   local,
 };
 

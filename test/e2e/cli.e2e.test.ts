@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -373,5 +376,66 @@ describe('keys and failures', () => {
       stderr: '',
       stdout: expect.stringContaining('publish'),
     });
+  });
+});
+
+describe('crucible event tail', () => {
+  const BIN = fileURLToPath(new URL('../../bin/crucible.cjs', import.meta.url));
+  const tail = (...args: string[]) => {
+    const child = spawn(process.execPath, [BIN, 'event', 'tail', ...args], {
+      cwd: stack.dir,
+      env: { PATH: process.env['PATH'], CRUCIBLE_URL: stack.server.url, CRUCIBLE_DATA_DIR: '.' },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    let stderr = '';
+    child.stderr.on('data', (text) => {
+      stderr += String(text);
+    });
+    const ended = new Promise((resolve) => {
+      child.once('close', (code) => resolve(code));
+    });
+    return {
+      next: async (): Promise<string> => String((await lines.next()).value),
+      /** As Ctrl-C does. */
+      async interrupt() {
+        child.kill('SIGINT');
+        return { code: await ended, stderr };
+      },
+      [Symbol.dispose]: () => void child.kill('SIGKILL'),
+    };
+  };
+
+  it('prints what was there and what happens, goes on where it ended, and ends with 0 on Ctrl-C', async () => {
+    await json('event', 'publish', 'custom.tail', '{"n": 1}');
+    await json('event', 'publish', 'custom.tail', '{"n": 2}');
+    const filter = ['--type', 'custom.tail', '--filter', '{"n": {"greater_than": 1}}', '-o', 'jsonl'];
+    using first = tail(...filter, '--when', 'event.payload.n < 5', '--after', '0');
+    const { position, payload } = JSON.parse(await first.next());
+    expect(payload).toEqual({ n: 2 });
+    await json('event', 'publish', 'custom.tail', '{"n": 1}');
+    const { data } = await json('event', 'publish', 'custom.tail', '{"n": 3}');
+    expect(JSON.parse(await first.next()).payload).toEqual({ n: 3 });
+    const end = await first.interrupt();
+    const [, after = ''] = /--after (\d+)/.exec(end.stderr) ?? [];
+    expect(end.code).toBe(0);
+    expect(Number(after)).toBeGreaterThanOrEqual(position);
+
+    await json('event', 'publish', 'custom.tail', '{"n": 4}');
+    using again = tail('--type', 'custom.tail', '--after', String(data[0].position));
+    expect(await again.next()).toMatch(/^POSITION +TIMESTAMP +TYPE +ACTOR +SUBJECT$/);
+    expect(await again.next()).toMatch(/^\d+ +\S+Z +custom\.tail +user:admin +-$/);
+    expect((await again.interrupt()).code).toBe(0);
+  });
+
+  it('says what is wrong at once', async () => {
+    const wrong = await cli(['event', 'tail', '--when', 'event.']);
+    expect(wrong).toMatchObject({ code: 1 });
+    expect(wrong.stderr).toContain('(invalid)');
+    expect(await cli(['event', 'tail', '-o', 'yaml'])).toMatchObject({ code: 2, stdout: '' });
+    expect(await cli(['event', 'tail', '--filter', '[1]'])).toMatchObject({ code: 2 });
+    const nobody = await cli(['event', 'tail', '--url', 'http://127.0.0.1:1']);
+    expect(nobody).toMatchObject({ code: 1, stdout: '' });
+    expect(nobody.stderr).toContain('no answer of Crucible');
   });
 });

@@ -3,6 +3,7 @@ import { callHeaders, type CrucibleClient } from '../../client/client.ts';
 import { usageFailure } from '../exit.ts';
 import { collect, given, jsonObject, oneOf, readText, time, wholeNumber, type JsonObject } from '../input.ts';
 import { printPages, type Acting, type ListOptions } from '../session.ts';
+import { addEventTail } from './event-tail.ts';
 import { addEventWhy } from './event-why.ts';
 import { withPages } from './list-options.ts';
 
@@ -164,6 +165,7 @@ export const addEventCommands = (program: Command, acting: Acting): void => {
         ]),
       ),
     );
+  addEventTail(event, acting);
   addEventWhy(event, acting);
   event
     .command('types')
