@@ -189,6 +189,34 @@ describe('a hook file', () => {
       expect(env).not.toMatch(new RegExp(`^${name}=`, 'm'));
   });
 
+  it('is skipped when its condition says no or its address is refused, which is told with the reason', async () => {
+    await install(
+      'only-wanted',
+      [
+        on('custom.sifted'),
+        'condition:',
+        "  script: 'export default ({ event }) => event.payload.wanted;'",
+        script('export default () => 1;'),
+      ].join('\n'),
+    );
+    await install(
+      'to-a-host',
+      `${on('custom.sent-to')}\naction: { type: http, url: 'http://{{event.payload.host}}/' }`,
+    );
+    const unwanted = await ended('only-wanted', await publish('custom.sifted', { wanted: false }));
+    const wanted = await ended('only-wanted', await publish('custom.sifted', { wanted: true }));
+    const refused = await ended('to-a-host', await publish('custom.sent-to', { host: '169.254.169.254' }));
+    expect(unwanted).toMatchObject({ state: 'skipped', reason: 'condition', attempt_count: 1 });
+    expect(wanted).toMatchObject({ state: 'succeeded' });
+    expect(refused).toMatchObject({ state: 'skipped', reason: 'egress_denied', attempt_count: 1 });
+    expect(await eventsOf('hook.skipped', 'only-wanted')).toMatchObject([
+      { payload: { run_id: unwanted.id, state: 'skipped', reason: 'condition' } },
+    ]);
+    expect(await eventsOf('hook.skipped', 'to-a-host')).toMatchObject([
+      { payload: { run_id: refused.id, state: 'skipped', reason: 'egress_denied' } },
+    ]);
+  });
+
   it('tries again what can pass, records each attempt, and tells the end once', async () => {
     await using sink = await startReceiver(
       (_request, response) => void response.writeHead(sink.received.length < 3 ? 503 : 200).end('busy?'),
