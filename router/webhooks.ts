@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { CrucibleError } from '../src/kernel/errors.ts';
-import type { WebhookInput, WebhookView } from '../src/webhooks/webhook.ts';
+import type { WebhookChange, WebhookInput, WebhookView } from '../src/webhooks/webhook.ts';
 import type { Caller } from './context.ts';
 import { idOfCursor, pageOf } from './cursor.ts';
 import { runPageSchema, runSchema, runView } from './run-views.ts';
@@ -71,11 +71,34 @@ const createSchema = z.strictObject({
     .exactOptional(),
 });
 
+const updateSchema = createSchema.extend({
+  id: webhookId,
+  auth: authSchema
+    .nullable()
+    .meta({
+      description:
+        'null: none. Left out it stays, as long as `url` keeps its scheme, host and port: give it again for another server.',
+    })
+    .exactOptional(),
+  secret: createSchema.shape.secret.unwrap().meta({ description: 'Left out it stays.' }).exactOptional(),
+});
+
 /** `partial()` lets an explicit undefined through, which JSON cannot say; the service's type forbids it. */
-const webhookInput = ({ options, ...rest }: z.output<typeof createSchema>): WebhookInput => {
+const webhookInput = <T extends Pick<z.output<typeof createSchema>, 'options'>>({
+  options,
+  ...rest
+}: T): Omit<T, 'options'> & Pick<WebhookInput, 'options'> => {
   if (options === undefined) return rest;
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   return { ...rest, options: Object.fromEntries(given) };
+};
+
+/** @throws CrucibleError `forbidden` */
+const assertOpen = ({ scope: { visible } }: Caller, worlds: readonly string[]): void => {
+  const outside = visible === undefined ? [] : worlds.filter((world) => !visible.includes(world));
+  if (outside.length > 0) {
+    throw new CrucibleError('forbidden', `These credentials do not open the worlds ${outside.join(', ')}`);
+  }
 };
 
 /** Webhooks: signed deliveries to other people's servers. */
@@ -102,15 +125,7 @@ export const createWebhooksRouter = (services: Pick<Services, 'webhooks' | 'runs
       .input(createSchema)
       .output(createdWebhookSchema)
       .mutation(async ({ input, ctx }) => {
-        const { visible } = ctx.caller.scope;
-        const outside =
-          visible === undefined ? [] : (input.worlds ?? []).filter((world) => !visible.includes(world));
-        if (outside.length > 0) {
-          throw new CrucibleError(
-            'forbidden',
-            `These credentials do not open the worlds ${outside.join(', ')}`,
-          );
-        }
+        assertOpen(ctx.caller, input.worlds ?? []);
         const idempotency = ctx.idempotency('POST /webhooks');
         const options = idempotency === undefined ? {} : { idempotency };
         const { webhook, secret, repeated = false } = await webhooks.create(webhookInput(input), options);
@@ -133,6 +148,27 @@ export const createWebhooksRouter = (services: Pick<Services, 'webhooks' | 'runs
       .input(z.strictObject({ id: webhookId }))
       .output(webhookSchema)
       .query(async ({ input, ctx }) => webhookView(await find(ctx.caller, input.id))),
+
+    update: requires('webhook:write')
+      .meta(
+        rest({
+          method: 'PUT',
+          path: '/webhooks/{id}',
+          summary: 'Replace a webhook',
+          description:
+            'Give all of it. `auth` and `secret` stay when they are left out; for all else the defaults are those of a new webhook. The very next event is matched by it, and deliveries that wait go to its address.',
+          tag: 'webhooks',
+        }),
+      )
+      .input(updateSchema)
+      .output(webhookSchema)
+      .mutation(async ({ input, ctx }) => {
+        const { id, ...change } = input;
+        const { worlds } = await find(ctx.caller, id);
+        // What waits for delivery from any of its worlds goes to the new address.
+        assertOpen(ctx.caller, [...worlds, ...(change.worlds ?? [])]);
+        return webhookView(await webhooks.update(id, webhookInput(change) satisfies WebhookChange));
+      }),
 
     delete: requires('webhook:delete')
       .meta(

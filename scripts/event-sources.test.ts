@@ -35,7 +35,6 @@ test('those that nothing causes yet are these', () => {
     'flow.failed',
     'flow.cancelled',
     'hook.triggered',
-    'webhook.updated',
   ]);
 });
 

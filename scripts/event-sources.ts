@@ -242,11 +242,11 @@ export const SOURCES: { readonly [Type in KnownType]: Source } = {
     ...by(HOOKS, 'leave an event of every change, in the story of the request'),
   },
   'hook.skipped': {
-    routes: [],
-    cause: `${ENDED_RUN} its policy says that it is not to be carried out.`,
+    routes: ['POST /events', 'POST /runs/{id}/replay'],
+    cause: `${ENDED_RUN} its condition says no, or its address is refused.`,
     ...by(
-      'src/dispatch/claim-policy.test.ts',
-      'ends those runs as skipped, with the reason and one event each',
+      'test/e2e/hook.e2e.test.ts',
+      'is skipped when its condition says no or its address is refused, which is told with the reason',
     ),
   },
 
@@ -254,7 +254,10 @@ export const SOURCES: { readonly [Type in KnownType]: Source } = {
     routes: ['POST /webhooks'],
     ...by('src/webhooks/service.test.ts', 'stores row, definition and event in one commit'),
   },
-  'webhook.updated': { later: 'Webhooks cannot be changed yet; they are deleted and made anew.' },
+  'webhook.updated': {
+    routes: ['PUT /webhooks/{id}'],
+    ...by('src/webhooks/change.test.ts', 'is one commit, and tells which fields differ and no values'),
+  },
   'webhook.deleted': {
     routes: ['DELETE /webhooks/{id}'],
     ...by('src/webhooks/service.test.ts', 'a removed webhook gets no event any more, and is told of'),

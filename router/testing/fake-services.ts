@@ -365,6 +365,10 @@ export const fakeServices = (
       async list() {
         return [sampleWebhook('whk_1')];
       },
+      async update(id, { auth: _, ...input }) {
+        record('webhooks.update', id, input);
+        return id === 'whk_1' ? sampleWebhook(id, input) : missing('webhook');
+      },
       async remove(id) {
         record('webhooks.remove', id);
       },

@@ -1,35 +1,32 @@
 import type { Clock } from '../kernel/clock.ts';
 import { currentOrigin } from '../kernel/context.ts';
-import { CrucibleError, isCrucibleError, type Issue } from '../kernel/errors.ts';
+import { CrucibleError, isCrucibleError } from '../kernel/errors.ts';
 import type { NewId } from '../kernel/ids.ts';
-import type { JsonObject } from '../kernel/json.ts';
 import type { Origin } from '../kernel/origin.ts';
 import type { Egress } from '../egress/egress.ts';
 import { buildEvent } from '../events/build.ts';
-import type { EventFilter } from '../events/filter.ts';
-import { parseFilters } from '../events/filters/index.ts';
 import type { Log } from '../log/log.ts';
+import type { Mutation } from '../log/records.ts';
 import { DEFINITION_TABLE } from '../dispatch/run.ts';
 import type { TargetChange } from '../dispatch/target.ts';
-import { isCredentialHeader } from '../egress/header-rules.ts';
-import { readInput, type ReadInput } from './input.ts';
+import { assertKeepable, authOf, changedFields, changedRow } from './change.ts';
+import { composeRow } from './compose.ts';
+import { judge } from './judge.ts';
 import { isFailing } from './status.ts';
 import {
   asRow,
   asWebhookRow,
-  authHint,
   definitionOf,
-  sealSecrets,
+  openSecrets,
   targetIdOf,
   targetOf,
   viewOf,
   WEBHOOK_TABLE,
-  withDefinition,
   type WebhookRow,
 } from './row.ts';
-import { hintOf, newSigningSecret } from './signing-secret.ts';
+import { newSigningSecret } from './signing-secret.ts';
 import type { SecretBox } from './secret-box.ts';
-import type { WebhookAuth, WebhookService, WebhookView } from './webhook.ts';
+import type { WebhookService, WebhookView } from './webhook.ts';
 
 export interface WebhookServiceDeps {
   readonly log: Log;
@@ -40,9 +37,6 @@ export interface WebhookServiceDeps {
   /** Default: `node:crypto`. */
   readonly random?: (bytes: number) => Uint8Array;
 }
-
-/** An input that nothing is wrong with, its filters in canonical form. */
-type JudgedInput = Omit<ReadInput, 'filters'> & { readonly filters: readonly EventFilter[] };
 
 /** How many statuses a list reads at a time. */
 const STATUS_READS = 16;
@@ -70,20 +64,27 @@ export function createWebhookService(deps: WebhookServiceDeps): WebhookService {
       const read = await judge(input, egress);
       const origin = originOfCall(newId);
       const secret = read.secret ?? newSigningSecret(deps.random);
-      const row = newRow(read, { id: newId('whk'), secret, origin, box, now: clock.now() });
+      const now = clock.now();
+      const row = composeRow(
+        read,
+        {
+          id: newId('whk'),
+          disabled_reason: null,
+          paused: false,
+          created_at: now,
+          updated_at: now,
+          signing: [{ secret, until: null }],
+          auth: read.auth ?? null,
+          world: origin.world,
+        },
+        box,
+      );
       const change: TargetChange = { kind: 'target_set', target: targetOf(row) };
       const result = await log.append({
         events: [
           buildEvent({ type: 'webhook.created', payload: tell(row), subject: row.id }, origin, { newId }),
         ],
-        mutations: [
-          { op: 'insert', table: WEBHOOK_TABLE.name, row: asRow(row) },
-          {
-            op: 'put',
-            table: DEFINITION_TABLE.name,
-            row: { id: row.definition, kind: 'webhook', definition: definitionOf(row) },
-          },
-        ],
+        mutations: [{ op: 'insert', table: WEBHOOK_TABLE.name, row: asRow(row) }, putDefinition(row)],
         changes: [change],
         answer: { webhook_id: row.id },
         ...(options.idempotency === undefined ? {} : { idempotency: options.idempotency }),
@@ -125,79 +126,55 @@ export function createWebhookService(deps: WebhookServiceDeps): WebhookService {
         changes: [change],
       });
     },
+
+    async update(id, input) {
+      const before = await storedRow(id);
+      const kept = openSecrets(box, before);
+      const { auth, rest } = authOf(input);
+      const read = await judge(rest, egress);
+      assertKeepable(before, kept, { url: read.url, auth });
+      const origin = originOfCall(newId);
+      const row = changedRow(before, kept, { read, auth, world: origin.world, now: clock.now() }, box);
+      const changed = changedFields([before, kept], [row, openSecrets(box, row)]);
+      if (changed.length === 0) return view(before);
+      const { id: _, ...set } = asRow(row);
+      const payload = { ...tell(row), changed };
+      const change: TargetChange = { kind: 'target_set', target: targetOf(row) };
+      try {
+        await log.append({
+          events: [buildEvent({ type: 'webhook.updated', payload, subject: id }, origin, { newId })],
+          mutations: [
+            {
+              op: 'patch',
+              table: WEBHOOK_TABLE.name,
+              id,
+              // What is kept is of this version. An endpoint can be disabled within its millisecond.
+              when: { updated_at: before.updated_at, enabled: before.enabled },
+              set,
+            },
+            putDefinition(row),
+          ],
+          changes: [change],
+        });
+      } catch (error) {
+        if (!isCrucibleError(error, 'conflict')) throw error;
+        await storedRow(id);
+        throw new CrucibleError('conflict', `The webhook ${id} was changed by somebody else meanwhile.`, {
+          hint: 'read it and send the whole webhook again',
+          cause: error,
+        });
+      }
+      return view(row);
+    },
   };
 }
 
-/**
- * Everything that is wrong with an input, at once.
- * @throws CrucibleError `egress_denied` when the address is all that is wrong, else `invalid`
- */
-async function judge(input: unknown, egress: Egress): Promise<JudgedInput> {
-  const given = isObject(input) ? input : {};
-  const { value, issues: shape } = readInput(input);
-  const parsed = parseFilters(given['filters'], 'filters');
-  const issues: Issue[] = isObject(input) ? [...shape, ...parsed.issues] : [...shape];
-
-  let denied: CrucibleError | undefined;
-  const url = given['url'];
-  if (typeof url === 'string' && !issues.some(({ path }) => path === 'url')) {
-    try {
-      await egress.check(url);
-    } catch (error) {
-      if (!isCrucibleError(error, 'egress_denied')) throw error;
-      denied = error;
-    }
-  }
-  if (denied !== undefined) {
-    const issue: Issue = {
-      path: 'url',
-      message: denied.message,
-      ...(denied.hint === undefined ? {} : { hint: denied.hint }),
-    };
-    if (issues.length === 0) {
-      throw new CrucibleError('egress_denied', denied.message, {
-        issues: [issue],
-        ...(denied.hint === undefined ? {} : { hint: denied.hint }),
-      });
-    }
-    issues.push(issue);
-  }
-  if (value === undefined || issues.length > 0) {
-    throw new CrucibleError('invalid', 'The webhook is not valid.', { issues });
-  }
-  return { ...value, filters: parsed.filters };
-}
-
-function newRow(
-  read: JudgedInput,
-  made: { id: string; secret: string; origin: Origin; box: SecretBox; now: number },
-): WebhookRow {
-  const { id, secret, origin, box, now } = made;
-  const auth: WebhookAuth | null = read.auth ?? null;
-  const all = Object.entries(read.options.headers);
-  const credentials = all.filter(([name]) => isCredentialHeader(name));
-  const shown = all.map(([name, value]) => [name, isCredentialHeader(name) ? hintOf(value) : value] as const);
-  return withDefinition({
-    id,
-    name: read.name ?? new URL(read.url).host,
-    url: read.url,
-    enabled: read.enabled,
-    disabled_reason: null,
-    paused: false,
-    filters: read.filters,
-    worlds: [...new Set(read.worlds ?? [origin.world])],
-    auth: auth === null ? null : { type: auth.type, hint: authHint(auth) },
-    secret_hint: hintOf(secret),
-    options: { ...read.options, retry: definedOnly(read.options.retry), headers: Object.fromEntries(shown) },
-    sealed: sealSecrets(box, id, {
-      signing: [{ secret, until: null }],
-      auth,
-      headers: Object.fromEntries(credentials),
-    }),
-    created_at: now,
-    updated_at: now,
-  });
-}
+/** Definitions are kept by their hash: runs that have matched an older one keep it. */
+const putDefinition = (row: WebhookRow): Mutation => ({
+  op: 'put',
+  table: DEFINITION_TABLE.name,
+  row: { id: row.definition, kind: 'webhook', definition: definitionOf(row) },
+});
 
 /** What an event says of a webhook: nothing secret. */
 const tell = (row: WebhookRow) => ({ webhook_id: row.id, name: row.name, url: row.url });
@@ -211,13 +188,4 @@ const originOfCall = (newId: NewId): Origin =>
     correlation_id: newId('cor'),
     causation_id: null,
     depth: 0,
-  };
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null;
-
-/** Optional fields that are absent are absent, not undefined: rows are JSON. */
-const definedOnly = <T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } =>
-  Object.fromEntries(Object.entries(value as JsonObject).filter(([, field]) => field !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>;
   };

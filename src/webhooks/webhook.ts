@@ -61,6 +61,12 @@ export interface WebhookInput {
   readonly enabled?: boolean;
 }
 
+/** A whole webhook, over one that there is. Left out, `auth` and `secret` stay; all else is as for a new webhook. */
+export interface WebhookChange extends Omit<WebhookInput, 'auth'> {
+  /** null: none any more. */
+  readonly auth?: WebhookAuth | null;
+}
+
 export interface WebhookService {
   /**
    * Answers the secret, once: a repeat under the same idempotency key has `repeated: true`, and an empty secret.
@@ -73,5 +79,11 @@ export interface WebhookService {
   /** @throws CrucibleError `not_found` */
   get(id: string): Promise<WebhookView>;
   list(page: { readonly after?: string; readonly limit: number }): Promise<readonly WebhookView[]>;
+  /**
+   * The very next event is matched by the changed webhook. What changes nothing is told to nobody.
+   * @throws CrucibleError `not_found`, `invalid`, `egress_denied`, `conflict` when it was changed at the same time, and
+   * those of `Log.append`
+   */
+  update(id: string, input: WebhookChange): Promise<WebhookView>;
   remove(id: string): Promise<void>;
 }

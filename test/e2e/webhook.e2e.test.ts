@@ -233,6 +233,41 @@ describe('a webhook', () => {
     expect(sink.received).toHaveLength(1);
   });
 
+  it('goes where its change says, from the very next event on, and is enabled again by it', async () => {
+    await using first = await startReceiver((_request, response) => void response.writeHead(410).end());
+    await using second = await startReceiver();
+    secrets.push('token-before-91', 'token-after-92');
+    const made = await create(first.url, 'custom.before', {
+      auth: { type: 'bearer', token: 'token-before-91' },
+      options: { retry: SOON },
+    });
+    await ended(made.id, (await publish('custom.before')).id);
+    await expect.poll(async () => (await rest('GET', `/webhooks/${made.id}`)).body.enabled, WAIT).toBe(false);
+
+    const wanted = { url: second.url, filters: [{ event_type: 'custom.after' }] };
+    const refused = await rest('PUT', `/webhooks/${made.id}`, wanted);
+    expect(refused).toMatchObject({ status: 422, body: { code: 'invalid', errors: [{ path: 'auth' }] } });
+    const auth = { type: 'bearer', token: 'token-after-92' };
+    const changed = await rest('PUT', `/webhooks/${made.id}`, { ...wanted, auth });
+    expect(changed).toMatchObject({
+      status: 200,
+      body: { id: made.id, url: second.url, enabled: true, disabled_reason: null },
+    });
+    expect(changed.body.secret).toBeUndefined();
+
+    const event = await publish('custom.after');
+    expect(await ended(made.id, event.id)).toMatchObject({ state: 'succeeded', attempt_count: 1 });
+    expect(first.received).toHaveLength(1);
+    expect(second.received).toHaveLength(1);
+    const headers = textHeaders(second.received[0]);
+    expect(headers['authorization']).toBe('Bearer token-after-92');
+    // The signing secret is the one of before.
+    verifyStandard({ headers, body: second.received[0]?.body ?? '', secret: made.secret });
+    const { body } = await rest('GET', `/events?type=webhook.updated&subject=${made.id}`);
+    expect(body.data).toMatchObject([{ payload: { webhook_id: made.id, url: second.url } }]);
+    expect(body.data[0].payload.changed).toContain('url');
+  });
+
   it('that gets everything does not get what is told of its own deliveries', async () => {
     await using sink = await startReceiver();
     const made = await create(sink.url, '*');
