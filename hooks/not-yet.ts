@@ -13,7 +13,6 @@ export const notYetAvailable = ({ trigger, options, action }: ReadHook['draft'])
     [options.concurrency !== undefined, 'options.concurrency', '`concurrency`'],
     [!options.async && trigger.timing === 'post', 'options.async', '`async: false`'],
     [options.alert_after !== undefined, 'options.alert_after', '`alert_after`'],
-    [options.trace, 'options.trace', '`trace: true`'],
     [action?.type === 'flow', 'action.type', 'actions of type `flow`'],
     [action?.type === 'webhook', 'action.type', 'actions of type `webhook`'],
   ];

@@ -582,7 +582,6 @@ tests:
     ['concurrency', [EVENTS, SCRIPT, 'options: { concurrency: { limit: 1, key: "{{event.subject}}" } }']],
     ['async', [EVENTS, SCRIPT, 'options: { async: false }']],
     ['alert_after', [EVENTS, SCRIPT, 'options: { alert_after: 3 }']],
-    ['trace', [EVENTS, SCRIPT, 'options: { trace: true }']],
     [
       'flow',
       [EVENTS, 'action: { type: flow, flow: research, inputs: { id: "{{event.payload.id}}" }, wait: true }'],

@@ -34,7 +34,6 @@ test('those that nothing causes yet are these', () => {
     'flow.completed',
     'flow.failed',
     'flow.cancelled',
-    'hook.triggered',
   ]);
 });
 

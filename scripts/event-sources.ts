@@ -222,7 +222,11 @@ export const SOURCES: { readonly [Type in KnownType]: Source } = {
     cause: 'A hook file that is new or was edited.',
     ...by(HOOKS, 'leave an event of every change, in the story of the request'),
   },
-  'hook.triggered': { later: '`options.trace` is refused as not available yet.' },
+  'hook.triggered': {
+    routes: ['POST /events', 'POST /runs/{id}/replay'],
+    cause: 'An event that a hook with `options.trace` matches. The first attempt of its run.',
+    ...by('src/dispatch/traced.test.ts', 'is told of once for each run, with its first attempt'),
+  },
   'hook.executed': {
     routes: ['POST /events', 'POST /runs/{id}/replay'],
     cause: `${ENDED_RUN} it went well.`,

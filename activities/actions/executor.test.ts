@@ -523,6 +523,7 @@ describe('policy', () => {
       schedule: { kind: 'exponential', initialMs: 1_000, maxMs: 60_000 },
       jitter: 0.1,
       local: true,
+      traced: false,
       maxInFlight: 16,
     });
     const fixed = { max_attempts: 1, backoff: 'fixed', initial_ms: 5, max_ms: 1 } as const;
@@ -534,6 +535,7 @@ describe('policy', () => {
       timeoutMs: 12_700,
       schedule: { kind: 'fixed', initialMs: 5 },
       local: false,
+      traced: false,
       maxInFlight: 64,
     });
   });

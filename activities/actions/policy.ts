@@ -33,6 +33,7 @@ export const policyOf = ({ action, condition, options, permissions }: HookDefini
     jitter: JITTER,
     // A script is short by its processor limit; one that may wait for the network is not.
     local: action.type === 'script' && !permissions.includes('http:fetch'),
+    traced: options.trace,
     maxInFlight: IN_FLIGHT[action.type] ?? 16,
   };
 };

@@ -15,7 +15,7 @@ import { isFinal, statesBefore } from './states.ts';
 import { storableOutcome } from './storable-outcome.ts';
 import { fitsRow, insertAttempt } from './attempt-rows.ts';
 import { RUN_TABLE, type AttemptRecord, type Run } from './run.ts';
-import { originOf, terminalEvent, type BuildEvent } from './terminal-event.ts';
+import { originOf, terminalEvent, triggeredEvent, type BuildEvent } from './terminal-event.ts';
 import { runFrom } from './rows.ts';
 
 export interface AttemptAsk {
@@ -71,7 +71,7 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
     run: Run,
     event: CrucibleEvent,
     ask: AttemptAsk,
-  ): Promise<[ActionOutcome, Decision]> => {
+  ): Promise<{ readonly answered: ActionOutcome; readonly decision: Decision; readonly traced: boolean }> => {
     const definition = await policies.definition(run);
     const executor = policies.executor(run);
     const policy = executor.policy(definition);
@@ -100,7 +100,8 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
       uncharged: run.uncharged ?? 0,
       ageMs: run.started_at === null ? 0 : clock.now() - run.started_at,
     };
-    return [outcome, decide(outcome, policy, ask.attempt, deps.random(), before)];
+    const decision = decide(outcome, policy, ask.attempt, deps.random(), before);
+    return { answered: outcome, decision, traced: policy.traced === true };
   };
 
   const record = async (request: Parameters<Log['append']>[0], signal: AbortSignal): Promise<void> => {
@@ -127,7 +128,7 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
     if (event === undefined)
       throw new CrucibleError('not_found', `event ${run.event_id} of ${run.id} is gone`);
     const startedAt = clock.now();
-    const [answered, decision] = await execute(run, event, ask);
+    const { answered, decision, traced } = await execute(run, event, ask);
     ask.onExecuted?.();
     const outcome = storableOutcome(answered);
     const now = clock.now();
@@ -143,6 +144,7 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
       error: errorOf(outcome),
       detail: isOurs(outcome) ? { ...outcome.detail, ours: true } : outcome.detail,
     };
+    const origin = originOf(run, event);
     const inRow = final && fitsRow(attempt);
     const ending = {
       run,
@@ -155,7 +157,11 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
     try {
       await record(
         {
-          events: final ? [deps.buildEvent(terminalEvent(ending, event), originOf(run, event))] : [],
+          events: [
+            // One execution of an attempt is recorded, so this is told once, whichever it is.
+            ...(traced && ask.attempt === 1 ? [deps.buildEvent(triggeredEvent(run), origin)] : []),
+            ...(final ? [deps.buildEvent(terminalEvent(ending, event), origin)] : []),
+          ],
           ledger: true,
           mutations: [
             ...(ask.claim === undefined ? [] : [ask.claim.guard]),

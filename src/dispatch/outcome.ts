@@ -65,6 +65,8 @@ export interface AttemptPolicy {
   readonly jitter: number;
   /** Whether the first attempt may run as a local activity: short, and cannot hang. */
   readonly local: boolean;
+  /** Whether the first attempt of each run is told of as `hook.triggered`. */
+  readonly traced?: boolean;
   /** How many runs of the target its drain keeps under way. Default 16. */
   readonly maxInFlight?: number;
 }

@@ -64,13 +64,13 @@ const shown = <T extends JsonValue>(value: T, what: string, where: string): T | 
     : { omitted: `the ${what} has ${characters} characters; it stands in ${where}` };
 };
 
-interface TerminalEvent {
+interface ToldEvent {
   readonly type: string;
   readonly payload: JsonObject;
   readonly subject: string;
 }
 
-const actionExecuted = (ending: Ending, event: CrucibleEvent): TerminalEvent => {
+const actionExecuted = (ending: Ending, event: CrucibleEvent): ToldEvent => {
   const { run, durationMs, state, outcome } = ending;
   const success = state === 'succeeded';
   const output = outcome?.kind === 'succeeded' ? outcome.output : undefined;
@@ -90,11 +90,24 @@ const actionExecuted = (ending: Ending, event: CrucibleEvent): TerminalEvent => 
   };
 };
 
+/** What is told of the first attempt of a hook that is traced. Pure. */
+export const triggeredEvent = (run: Run): ToldEvent => ({
+  type: 'hook.triggered',
+  payload: {
+    hook: run.target.slice(run.target.indexOf(':') + 1),
+    run_id: run.id,
+    event_id: run.event_id,
+    event_type: run.event_type,
+    workflow_id: run.workflow_id,
+  },
+  subject: run.target,
+});
+
 /**
  * The one event that comes out of every execution: its type and payload. Pure.
  * @param event the one that the run reacts to
  */
-export const terminalEvent = (ending: Ending, event: CrucibleEvent): TerminalEvent => {
+export const terminalEvent = (ending: Ending, event: CrucibleEvent): ToldEvent => {
   if (ending.run.kind === 'agent') return actionExecuted(ending, event);
   const { run, attempt, durationMs, state, reason, outcome } = ending;
   const name = run.target.slice(run.target.indexOf(':') + 1);

@@ -127,7 +127,7 @@ const hooks = async (): Promise<void> => {
       name,
       trigger: { events: [{ type: `custom.${name}` }] },
       action: { type: 'script', source },
-      options: { retry: { max_attempts: 1 } },
+      options: { retry: { max_attempts: 1 }, trace: true },
     }));
   await hook('good', 'export default () => ({ output: 1 });');
   await hook('bad', "export default () => { throw new Error('no'); };");

@@ -44,6 +44,7 @@ export const openDrains = async (
     readonly policy?: ClaimPolicy;
     /** Slots of a target. */
     readonly maxInFlight?: number;
+    readonly traced?: boolean;
   } = {},
 ) => {
   let nowMs = 1_000_000;
@@ -94,6 +95,7 @@ export const openDrains = async (
         jitter: 0,
         local: true,
         maxInFlight: options.maxInFlight ?? 4,
+        traced: options.traced === true,
       }),
       execute: (context) => {
         executed.push(context);
