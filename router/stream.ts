@@ -1,6 +1,5 @@
 import { tracked } from '@trpc/server';
 import { z } from 'zod';
-import type { EventFilter } from '../src/events/filter.ts';
 import { CrucibleError } from '../src/kernel/errors.ts';
 import type { WorldScope } from '../src/access/principal.ts';
 import type { EventFeed } from './event-feed.ts';
@@ -48,7 +47,7 @@ export const streamProcedure = (feed: EventFeed) =>
     .subscription(async function* stream({ input, ctx, signal }) {
       const { filters, after, epoch, world, lastEventId } = input;
       const items = feed.read({
-        filters: filters as readonly EventFilter[],
+        filters,
         after: lastEventId === undefined ? after : Number(lastEventId),
         epoch,
         worlds: worldsOf(ctx.caller.scope, world),

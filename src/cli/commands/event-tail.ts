@@ -44,7 +44,7 @@ export const addEventTail = (event: Command, acting: Acting): void => {
           throw usageFailure(`events without an end are not ${format}`, 'Take -o table or -o jsonl.');
         // Says at once what is wrong with the server's address or the key; the stream would go on trying.
         await client.events.list.query({ limit: 1 });
-        const conditions = given({ filter: filter as Filter['filter'], when });
+        const conditions = given({ filter, when });
         const filters = (type ?? ['*']).map((event_type): Filter =>
           Object.assign({ event_type }, conditions),
         );
