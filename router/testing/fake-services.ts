@@ -365,8 +365,8 @@ export const fakeServices = (
       async list() {
         return [sampleWebhook('whk_1')];
       },
-      async update(id, { auth: _, ...input }) {
-        record('webhooks.update', id, input);
+      async update(id, { auth, ...input }) {
+        record('webhooks.update', id, { ...input, keepsAuth: auth === undefined });
         return id === 'whk_1' ? sampleWebhook(id, input) : missing('webhook');
       },
       async remove(id) {

@@ -285,7 +285,7 @@ describe('over the stream', () => {
       ready: () => true,
       send: (action) => {
         asked.push(action);
-        if (result !== undefined) seat.answer(String(action['run_id']), result);
+        if (result !== undefined) seat.answer(action['run_id'] as string, result);
       },
     });
     return asked;

@@ -21,7 +21,7 @@ const connect = (
     agentId,
     worlds,
     ready: () => !state.busy,
-    send: (action: JsonObject) => void state.given.push(String(action['run_id'])),
+    send: (action: JsonObject) => void state.given.push(action['run_id'] as string),
   });
   return Object.assign(state, seat);
 };

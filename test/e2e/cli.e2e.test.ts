@@ -179,8 +179,9 @@ describe('crucible hook, webhook and run', () => {
     const definition = [
       'name: judge',
       'trigger: { timing: post, events: [{ event_type: custom.judged, filter: { n: { equals: 7 } } }] }',
-      // Nothing listens there: it is tried again for long enough.
+      // Nothing listens there: it is tried again, long after this test.
       'action: { type: http, url: "http://127.0.0.1:1/" }',
+      'options: { retry: { initial_ms: 600000, max_ms: 600000 } }',
     ].join('\n');
     expect((await cli(['hook', 'create', '-'], { stdin: definition })).code).toBe(0);
     const publish = async (n: number): Promise<string> =>
