@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { createLiveRuns } from './live-runs.ts';
 
 const commit = (...rows: readonly { id: string; state: string }[]) => ({
+  batch: 'cmt_1',
   events: [],
   reactions: [],
+  removed: [],
   changed: rows.map((row) => ({ table: 'run', row })),
 });
 

@@ -371,6 +371,47 @@ describe('a failing commit', () => {
   });
 });
 
+describe('listeners', () => {
+  const told = async (log: Log, requests: readonly AppendRequest[]): Promise<readonly Committed[]> => {
+    const commits: Committed[] = [];
+    log.onCommit((committed) => commits.push(committed));
+    for (const request of requests) await log.append(request);
+    return commits;
+  };
+  const rows = (...mutations: NonNullable<AppendRequest['mutations']>): AppendRequest => ({
+    events: [],
+    mutations,
+  });
+
+  test('are told of every batch by its id, also when rows were only removed or nothing of anybody else was written', async () => {
+    const { log, batches } = await open();
+    const idempotency = { scope: 's', key: 'k', hash: 'h' };
+    const commits = await told(log, [
+      events(1),
+      rows({ op: 'insert', table: 'thing', row: { id: 'a' } }),
+      rows({ op: 'remove', table: 'thing', id: 'a' }),
+      { events: [], idempotency },
+      { events: [], idempotency },
+    ]);
+    expect(batches).toHaveLength(4);
+    expect(commits.map(({ batch }) => batch)).toEqual(batches.map(({ id }) => id));
+    expect(commits[2]).toMatchObject({ events: [], changed: [], removed: [{ table: 'thing', id: 'a' }] });
+  });
+
+  test('hear nothing of a row that came and went within one commit, and of one that came back that it changed', async () => {
+    const { log } = await open();
+    const put = { op: 'put', table: 'thing', row: { id: 'a', n: 1 } } as const;
+    const remove = { op: 'remove', table: 'thing', id: 'a' } as const;
+    const [, gone, back] = await told(log, [
+      rows(put),
+      rows({ op: 'insert', table: 'thing', row: { id: 'b' } }, { op: 'remove', table: 'thing', id: 'b' }),
+      rows(remove, put),
+    ]);
+    expect(gone).toMatchObject({ changed: [], removed: [] });
+    expect(back).toMatchObject({ changed: [{ table: 'thing', row: { id: 'a', n: 1 } }], removed: [] });
+  });
+});
+
 describe('the reactor', () => {
   const recordingReactor = (calls: string[], fail?: string): Reactor => ({
     begin: () => calls.push('begin'),

@@ -159,7 +159,7 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
     });
     queue.putBack(judged.left);
     if (judged.events.length === 0 && judged.writes.length === 0) {
-      adopt(judged, timeMs, lastBatch);
+      adopt(judged, timeMs, undefined);
       return;
     }
     const batch = toBatch(judged, timeMs);
@@ -187,10 +187,10 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
     writes,
   });
 
-  /** The commit is synced: everything that it means holds from this turn on. */
-  const adopt = (judged: JudgedGroup, timeMs: number, batchId: string | null): void => {
+  /** The commit is synced: everything that it means holds from this turn on. Without a batch, nothing was to be written. */
+  const adopt = (judged: JudgedGroup, timeMs: number, batch: string | undefined): void => {
     reactor.adopt();
-    lastBatch = batchId;
+    lastBatch = batch ?? lastBatch;
     if (judged.events.length > 0) {
       head += judged.events.length;
       lastTimeMs = timeMs;
@@ -198,10 +198,9 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
     }
     for (const { queued, result } of judged.accepted) queued.resolve(result);
     for (const { queued, error } of judged.refused) queued.reject(error);
-    const { events, reactions, changed } = judged.committed;
-    if (events.length + reactions.length + changed.length === 0) return;
+    if (batch === undefined) return;
     const bytes = judged.accepted.reduce((sum, { queued }) => sum + queued.bytes, 0);
-    deps.onCommitted(judged.committed, bytes);
+    deps.onCommitted({ batch, ...judged.committed }, bytes);
   };
 
   const notCommitted = async (

@@ -15,7 +15,7 @@ type TableRow = Committed['reactions'][number];
 export interface JudgedGroup {
   readonly events: readonly CrucibleEvent[];
   readonly writes: readonly TableWrites[];
-  readonly committed: Committed;
+  readonly committed: Omit<Committed, 'batch'>;
   readonly accepted: readonly { readonly queued: Queued; readonly result: AppendResult }[];
   readonly refused: readonly { readonly queued: Queued; readonly error: Error }[];
   /** Those that did not fit any more, in order. */
@@ -120,7 +120,12 @@ const judgeOnce = (input: GroupInput): JudgedGroup | { readonly failed: Queued; 
   return {
     events: state.events,
     writes: [...mergeWrites(state.rows.writes(), state.reactions), ...recordWrites(state.records, prior)],
-    committed: { events: state.events, reactions: state.reactions, changed: state.rows.changed() },
+    committed: {
+      events: state.events,
+      reactions: state.reactions,
+      changed: state.rows.changed(),
+      removed: state.rows.removed(),
+    },
     accepted,
     refused,
     left: group.slice(judged),

@@ -54,13 +54,19 @@ export interface AppendResult {
   readonly answer?: JsonObject;
 }
 
-/** What one commit wrote, given to listeners after the commit is synced, in position order. */
+/**
+ * What one commit wrote, given to listeners after the commit is synced, in position order. Also told when all lists are
+ * empty: the commit wrote something of the log's own.
+ */
 export interface Committed {
+  /** The id of the batch that wrote it. */
+  readonly batch: string;
   readonly events: readonly CrucibleEvent[];
   /** The rows that the reactor added (runs). */
   readonly reactions: readonly { readonly table: string; readonly row: Row }[];
-  /** The rows that requests changed, as they are now; removed ones are absent. */
+  /** The rows that requests changed, as they are now. */
   readonly changed: readonly { readonly table: string; readonly row: Row }[];
+  readonly removed: readonly { readonly table: string; readonly id: string }[];
 }
 
 /**

@@ -29,6 +29,8 @@ export interface RowOverlay {
   size(): number;
   writes(): readonly TableWrites[];
   changed(): readonly { readonly table: string; readonly row: Row }[];
+  /** Rows of the store that are there no more. */
+  removed(): readonly { readonly table: string; readonly id: string }[];
 }
 
 export const createRowOverlay = (stored: StoredRows): RowOverlay => {
@@ -56,6 +58,10 @@ export const createRowOverlay = (stored: StoredRows): RowOverlay => {
     changed: () =>
       [...settled].flatMap(([table, entries]) =>
         [...entries.values()].flatMap(({ row }) => (row === undefined ? [] : [{ table, row }])),
+      ),
+    removed: () =>
+      [...settled].flatMap(([table, entries]) =>
+        tableWrites(table, entries).remove.map((id) => ({ table, id })),
       ),
   };
 };

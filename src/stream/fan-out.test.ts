@@ -13,7 +13,8 @@ const listening = () => {
       return () => undefined;
     },
   };
-  const commit = (...events: Committed['events']): void => listener?.({ events, reactions: [], changed: [] });
+  const commit = (...events: Committed['events']): void =>
+    listener?.({ batch: 'cmt_1', events, reactions: [], changed: [], removed: [] });
   return { log, commit };
 };
 

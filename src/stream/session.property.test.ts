@@ -76,7 +76,7 @@ const harness = () => {
         committed(`custom.t${type}`, {}, { position: events.length + n + 1 }),
       );
       events.push(...added);
-      listener?.({ events: added, reactions: [], changed: [] });
+      listener?.({ batch: 'cmt_1', events: added, reactions: [], changed: [], removed: [] });
     },
     read: (): void => reads.splice(0).forEach((resolve) => resolve()),
     drain(): void {

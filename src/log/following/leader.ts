@@ -8,7 +8,7 @@ import type { AppendRequest, AppendResult, Committed } from '../log.ts';
 
 /** A commit as the leader tells followers of it. */
 export interface ToldCommit {
-  /** Counts the commits of this leader in this epoch, from 1, without a gap. */
+  /** Counts the commits of this leader from 1, without a gap. When it had to take the lease anew, it counts on. */
   readonly sequence: number;
   /** The id of the batch, as the head record of the store has it. */
   readonly batch: string;
@@ -34,7 +34,14 @@ export type FeedItem =
 export interface SentAppend {
   /** Of this request alone. Sent again under the same id, to the same leader, it is appended once. */
   readonly id: string;
+  /** Of the leader that the follower belongs to: another one, which may listen at the same place by now, refuses it. */
+  readonly epoch: number;
   readonly request: Omit<AppendRequest, 'changes'>;
+}
+
+export interface SentResult extends AppendResult {
+  /** Of the leader's last commit when it answered: who has applied that one has applied what the request wrote. */
+  readonly sequence: number;
 }
 
 /** The process that writes, as its followers see it. */
@@ -43,9 +50,9 @@ export interface Leader {
   readonly url: string;
   /**
    * @throws CrucibleError those of `Log.append`; `log_unavailable` when no answer came, in which case it may or may not
-   *   have been appended
+   *   have been appended; `fenced`: it is not the leader of this epoch
    */
-  append(sent: SentAppend): Promise<AppendResult>;
+  append(sent: SentAppend): Promise<SentResult>;
   /**
    * Its commits, in order, without a gap: from now on, or those after a sequence that was seen before.
    * Ends (or throws) when the connection is lost; the caller goes on with `after`.
