@@ -3,6 +3,17 @@ import type { EgressPolicy } from '../egress/egress.ts';
 import type { Rate } from './rate.ts';
 import type { Settings } from './schema.ts';
 
+/** The door for the other servers and the workers of one database. */
+export interface InternalConfig {
+  /** Secret: what they know each other by, at least 32 characters. */
+  readonly key: string;
+  readonly host: string;
+  /** 0: a free one. */
+  readonly port: number;
+  /** Where the others reach it; undefined: at the host and port. */
+  readonly url: string | undefined;
+}
+
 /** Whose tokens are taken, and what verifies them. */
 export interface JwtConfig {
   readonly issuer: string;
@@ -94,6 +105,8 @@ export interface Config {
   readonly embeddings: EmbeddingsConfig | undefined;
   /** Whether it waits for its turn as long as another server is the writer of its database. */
   readonly standby: boolean;
+  /** Undefined: nobody follows this server, and it follows none. */
+  readonly internal: InternalConfig | undefined;
   /** Who may read `/metrics`. */
   readonly metrics: 'open' | 'key' | 'off';
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';

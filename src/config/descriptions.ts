@@ -114,7 +114,21 @@ export const DESCRIPTIONS: Readonly<Record<SettingName, Description>> = {
   },
   standby: {
     meaning:
-      '`on` or `off`. `on`: while another server writes to its database (a server, `ws://`), it stands by, and takes the place of that one when it is gone. `off`: it waits 30 s for that, then it ends. See [Two servers](../guides/production.md#two-servers).',
+      '`on` or `off`. `on`: while another server writes to its database (a server, `ws://`), it stands by, and takes the place of that one when it is gone; with `internal_key` it answers requests meanwhile. `off`: it waits 30 s for that, then it ends. See [Several servers](../guides/production.md#several-servers).',
+  },
+  internal_key: {
+    meaning:
+      'What servers and workers of one database know each other by, 32 to 512 characters, the same for all of them. With it, and a database that is a server, the one that writes opens a door of its own for the others.',
+  },
+  internal_host: {
+    meaning:
+      'The address that this door listens on. It speaks plain HTTP: for a network that nobody else is in.',
+  },
+  internal_port: { meaning: 'The port of this door. `0` picks a free one.' },
+  internal_url: {
+    meaning:
+      'Where the others reach this door, such as `http://crucible-1:8090`. Needed where `internal_host` is every address (`0.0.0.0`).',
+    unset: 'of `internal_host` and `internal_port`',
   },
   metrics: {
     meaning:

@@ -133,6 +133,34 @@ describe('the configuration', () => {
     expect(describeStartError(wrong)).not.toContain('hunter2');
   });
 
+  it('has a door for other servers and workers where a key is given', () => {
+    const CRUCIBLE_INTERNAL_KEY = 'k'.repeat(32);
+    expect(load({ CRUCIBLE_INTERNAL_PORT: '1' }).internal).toBeUndefined();
+    expect(load({ CRUCIBLE_INTERNAL_KEY }).internal).toEqual({
+      key: CRUCIBLE_INTERNAL_KEY,
+      host: '127.0.0.1',
+      port: 8090,
+      url: undefined,
+    });
+    const CRUCIBLE_INTERNAL_HOST = '0.0.0.0';
+    const CRUCIBLE_INTERNAL_URL = 'http://crucible-1:8090/';
+    expect(refusal({ CRUCIBLE_INTERNAL_KEY, CRUCIBLE_INTERNAL_HOST }).issues).toMatchObject([
+      { path: 'CRUCIBLE_INTERNAL_URL', message: expect.stringContaining('0.0.0.0') },
+    ]);
+    expect(load({ CRUCIBLE_INTERNAL_KEY, CRUCIBLE_INTERNAL_HOST, CRUCIBLE_INTERNAL_URL }).internal?.url).toBe(
+      'http://crucible-1:8090',
+    );
+    for (const url of ['https://a:1', 'http://a:1/x', 'a:1', 'http://u:p@a:1'])
+      expect(refusal({ CRUCIBLE_INTERNAL_URL: url }).issues).toMatchObject([
+        { path: 'CRUCIBLE_INTERNAL_URL' },
+      ]);
+    for (const key of ['hunter2', `${'k'.repeat(40)}\n`, 'k'.repeat(513)]) {
+      const refused = refusal({ CRUCIBLE_INTERNAL_KEY: key });
+      expect(refused.issues).toMatchObject([{ path: 'CRUCIBLE_INTERNAL_KEY' }]);
+      expect(describeStartError(refused)).not.toContain(key.trim());
+    }
+  });
+
   it.each([
     ['an unknown variable', { CRUCIBLE_PROT: '1' }, undefined, 'CRUCIBLE_PROT'],
     ['an unknown setting', {}, 'prot: 1', 'prot'],

@@ -2,6 +2,7 @@ import { delimiter, resolve } from 'node:path';
 import { CrucibleError, messageOf } from '../kernel/errors.ts';
 import type { Config } from './config.ts';
 import { readEmbeddings } from './embeddings.ts';
+import { readInternal } from './internal.ts';
 import { readJwt } from './jwt.ts';
 import { parseRate } from './rate.ts';
 import type { Settings } from './schema.ts';
@@ -82,6 +83,7 @@ export const loadConfig = (sources: ConfigSources): Config => {
     workflowWatchdog: settings.workflow_watchdog === 'on',
     embeddings: readEmbeddings(settings).embeddings,
     standby: settings.standby === 'on',
+    internal: readInternal(settings).internal,
     metrics: settings.metrics ?? defaultMetrics(settings),
     logLevel: settings.log_level,
     settings,

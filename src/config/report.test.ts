@@ -46,11 +46,14 @@ describe('the report', () => {
     const shown = report({
       CRUCIBLE_API_KEY: 'k'.repeat(40),
       CRUCIBLE_SURREAL_PASS: 'hunter2',
+      CRUCIBLE_INTERNAL_KEY: 'k'.repeat(40),
       CRUCIBLE_SURREAL_URL: 'wss://root:hunter2@db.example.org:8000/rpc',
     });
     expect(shown).toMatchObject({
       api_key: { value: '(hidden)', origin: 'variable' },
       surreal_pass: { value: '(hidden)' },
+      internal_key: { value: '(hidden)' },
+      internal_url: { value: 'of internal_host and internal_port', origin: 'default' },
       surreal_url: { value: 'wss://(hidden)@db.example.org:8000/rpc' },
       hooks_dir: { value: '<data>/hooks', origin: 'default' },
       encryption_key: { value: 'generated', origin: 'default' },

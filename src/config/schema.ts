@@ -205,6 +205,28 @@ export const SETTINGS = {
   },
   workflow_watchdog: { variable: 'CRUCIBLE_WORKFLOW_WATCHDOG', schema: z.enum(['on', 'off']).default('off') },
   standby: { variable: 'CRUCIBLE_STANDBY', schema: z.enum(['on', 'off']).default('off') },
+  internal_key: {
+    variable: 'CRUCIBLE_INTERNAL_KEY',
+    secret: true,
+    schema: z
+      .string()
+      .regex(/^[\x21-\x7e]*$/, 'must be printable ASCII without blanks')
+      .min(32, 'must have at least 32 characters')
+      .max(512)
+      .optional(),
+  },
+  internal_host: { variable: 'CRUCIBLE_INTERNAL_HOST', schema: z.string().min(1).default('127.0.0.1') },
+  internal_port: { variable: 'CRUCIBLE_INTERNAL_PORT', schema: port.default(8090) },
+  internal_url: {
+    variable: 'CRUCIBLE_INTERNAL_URL',
+    schema: z
+      .string()
+      .refine(
+        (text) => text.startsWith('http:') && isOrigin(text.replace(/\/$/, '')),
+        'must be http, a host and a port, such as http://crucible-1:8090',
+      )
+      .optional(),
+  },
   metrics: { variable: 'CRUCIBLE_METRICS', schema: z.enum(['open', 'key', 'off']).optional() },
   log_level: {
     variable: 'CRUCIBLE_LOG_LEVEL',

@@ -4,6 +4,7 @@ import { parseDocument } from 'yaml';
 import { didYouMean } from '../events/nearest.ts';
 import { CrucibleError, type Issue } from '../kernel/errors.ts';
 import { readEmbeddings } from './embeddings.ts';
+import { readInternal } from './internal.ts';
 import { readJwt } from './jwt.ts';
 import { SETTINGS, type SettingName, type Settings } from './schema.ts';
 
@@ -125,7 +126,8 @@ export const readSettings = (
     else issues.push(...result.error.issues.map(({ message }) => ({ path: where, message })));
   }
   if (issues.length === 0) {
-    issues.push(...readJwt(settings as Settings).issues, ...readEmbeddings(settings as Settings).issues);
+    const all = settings as Settings;
+    issues.push(...readJwt(all).issues, ...readEmbeddings(all).issues, ...readInternal(all).issues);
   }
   if (issues.length > 0) {
     const lines = issues.map(

@@ -121,8 +121,9 @@ describe('crucible doctor', () => {
         TEMPORAL_ADDRESS: '127.0.0.1:1',
         CRUCIBLE_SURREAL_URL: 'ws://root:hunter2@127.0.0.1:1/rpc',
         CRUCIBLE_EGRESS_ALLOW: '0.0.0.0/0',
+        CRUCIBLE_INTERNAL_KEY: 'k'.repeat(32),
       },
-      ['--port', String(port), '--data-dir', 'file'],
+      ['--port', String(port), '--internal-port', String(port), '--data-dir', 'file'],
     );
     taken.close();
     expect(code).toBe(1);
@@ -138,7 +139,16 @@ describe('crucible doctor', () => {
     expect(of('surrealdb')).toMatchObject({ state: 'fail', detail: expect.stringContaining('127.0.0.1:1') });
     expect(of('surrealdb')?.detail).not.toContain('hunter2');
     expect(of('egress')).toMatchObject({ state: 'warn' });
+    expect(of('internal door')).toMatchObject({
+      state: 'fail',
+      mend: expect.stringContaining('CRUCIBLE_INTERNAL_PORT'),
+    });
     expect(of('temporal port')).toBeUndefined();
+  });
+
+  it('tells that nobody can follow a server with an embedded database', async () => {
+    const { code, of } = await examined({ CRUCIBLE_INTERNAL_KEY: 'k'.repeat(32) });
+    expect([code, of('internal door')?.state]).toEqual([0, 'warn']);
   });
 
   it('says what is wrong with the configuration, and stops there', async () => {

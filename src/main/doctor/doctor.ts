@@ -3,7 +3,7 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { readdir, stat, statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
-import type { Config } from '../../config/config.ts';
+import type { Config, InternalConfig } from '../../config/config.ts';
 import { messageOf } from '../../kernel/errors.ts';
 import { probeTemporal } from '../../temporal/probe.ts';
 import { fail, ok, warn, type Finding, type Judged } from './finding.ts';
@@ -75,8 +75,10 @@ const runningAt = async (host: string, number: number): Promise<string | undefin
   }
 };
 
+const isServer = (url: string): boolean => /^(?:ws|http)s?:/.test(url);
+
 const surreal = async (url: string): Promise<Judged> => {
-  if (!/^(?:ws|http)s?:/.test(url)) {
+  if (!isServer(url)) {
     try {
       await import('../../surreal/surreal-store.ts');
       return ok('embedded');
@@ -124,6 +126,21 @@ const temporal = async ({ address, namespace, binary }: Config['temporal']): Pro
   }
 };
 
+/** Whether others can follow a server with these settings. */
+const internalDoor = async (
+  { host, port: number }: InternalConfig,
+  url: string,
+  isRunning: boolean,
+): Promise<Judged> => {
+  if (!isServer(url))
+    return warn(
+      'CRUCIBLE_INTERNAL_KEY is set, and the database is embedded: nobody else can read it, so none is opened',
+      'Name a SurrealDB server by CRUCIBLE_SURREAL_URL, or leave CRUCIBLE_INTERNAL_KEY out.',
+    );
+  if (isRunning) return ok(`${host}:${number}, if it is that of the server that is running`);
+  return port(host, number, 'CRUCIBLE_INTERNAL_PORT');
+};
+
 const resolves = async (): Promise<boolean> => {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<boolean>((resolve) => {
@@ -162,7 +179,7 @@ const carryOut = async ([check, judge]: Check): Promise<Finding> => {
  * @param builtMs when this release was made
  */
 export const examine = async (config: Config, builtMs: number): Promise<readonly Finding[]> => {
-  const { dataDir, host } = config;
+  const { dataDir, host, internal } = config;
   const running = config.port === 0 ? undefined : await runningAt(host, config.port);
   const isRunning = running !== undefined;
   const own = ok(`Crucible ${running ?? ''} is running`);
@@ -173,6 +190,9 @@ export const examine = async (config: Config, builtMs: number): Promise<readonly
     ['hook directories', () => hookDirectories(config.hookDirs)],
     ['port', () => (isRunning ? own : port(host, config.port, 'CRUCIBLE_PORT'))],
     ['surrealdb', () => surreal(config.surreal.url)],
+    ...(internal === undefined
+      ? []
+      : [['internal door', () => internalDoor(internal, config.surreal.url, isRunning)] as const]),
     ['temporal', () => temporal(config.temporal)],
     ...(managed
       ? ([
