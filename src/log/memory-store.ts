@@ -13,9 +13,15 @@ import {
   type TermKind,
 } from './store.ts';
 
+const LEASE_MS = 10_000;
+
 /** What outlives a memory store: give the same one to a second store to try what two writers or a restart would do. */
 export interface MemoryDisk {
   epoch: number;
+  /** Of the holder of the lease. */
+  url: string | null;
+  /** Whether the lease is held. It never runs out. */
+  held: boolean;
   batch: string | null;
   /** First position to the commit as JSON text, so that no reader can change what is stored. */
   readonly commits: Map<number, string>;
@@ -27,6 +33,8 @@ export interface MemoryDisk {
 
 export const createMemoryDisk = (): MemoryDisk => ({
   epoch: 0,
+  url: null,
+  held: false,
   batch: null,
   commits: new Map(),
   postings: {
@@ -79,8 +87,10 @@ export const createMemoryStore = (options: {
     recoverable: false,
     hasTable: (name) => definitions.has(name),
 
-    async acquire() {
+    async acquire(url) {
       disk.epoch += 1;
+      disk.url = url ?? null;
+      disk.held = true;
       return {
         epoch: disk.epoch,
         head: disk.head,
@@ -98,8 +108,18 @@ export const createMemoryStore = (options: {
       refuseExisting(batch, rowsOf);
       write(disk, batch, rowsOf);
     },
-    async release() {},
+    async release(epoch) {
+      if (epoch === disk.epoch) disk.held = false;
+    },
     async close() {},
+
+    async leader() {
+      const { epoch, url, held } = disk;
+      return epoch === 0 ? undefined : { epoch, url, leaseMs: held ? LEASE_MS : 0 };
+    },
+    async headBatch() {
+      return disk.batch;
+    },
 
     async scan(from, to) {
       return scan(from, to);

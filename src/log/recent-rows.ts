@@ -87,10 +87,10 @@ export const withRecentRows = (store: LogStore, tables: readonly TableDefinition
 
   return {
     ...store,
-    async acquire() {
+    async acquire(url) {
       forgetAll();
       try {
-        return await store.acquire();
+        return await store.acquire(url);
       } finally {
         // What was read meanwhile may be of either holder.
         forgetAll();

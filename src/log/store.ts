@@ -1,4 +1,5 @@
 import type { CrucibleEvent } from '../events/envelope.ts';
+import type { LeaderRecord } from './following/leader.ts';
 import type { IndexRead, Row, TextSearch } from './records.ts';
 import type { StoredText } from './text-rank.ts';
 
@@ -78,9 +79,10 @@ export interface LogStore {
 
   /**
    * Takes the next epoch, which fences off whoever wrote before.
+   * @param url where followers reach this process; undefined: nowhere
    * @throws CrucibleError `fenced` with `retryAfterMs` while another holder's lease is still good
    */
-  acquire(): Promise<Lease>;
+  acquire(url?: string): Promise<Lease>;
   /** Prolongs the lease. A commit does so too. @throws CommitFailure `fenced` or `unknown` */
   renew(epoch: number): Promise<void>;
   /** One transaction, synced when it resolves. Given the same batch again, it does nothing. @throws CommitFailure */
@@ -89,6 +91,14 @@ export interface LogStore {
   release(epoch: number): Promise<void>;
   /** Lets go of the storage itself. */
   close(): Promise<void>;
+
+  /** Who holds the lease, or held it last; undefined: nobody ever did. Changes nothing. */
+  leader(): Promise<LeaderRecord | undefined>;
+  /**
+   * The id of the batch that was written last; null: none ever was. What was read before from this store is of that
+   * batch or an older one.
+   */
+  headBatch(): Promise<string | null>;
 
   /** The commits that hold any of the positions `[from, to]`, ascending. */
   scan(from: number, to: number): Promise<readonly StoredCommit[]>;
@@ -108,6 +118,9 @@ export interface LogStore {
   /** Rows that have these words, and perhaps some that have not, in no order, at most `MAX_CANDIDATES`. */
   findText(read: TextRead): Promise<readonly StoredText[]>;
 }
+
+/** What a follower has of the store: it writes nothing, and leaves the lease alone. */
+export type ReadStore = Omit<LogStore, 'acquire' | 'renew' | 'commit' | 'release'>;
 
 /** How many rows a full-text search looks at, at the most. */
 export const MAX_CANDIDATES = 10_000;

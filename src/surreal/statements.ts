@@ -85,7 +85,12 @@ const tableStatements = (
  * Takes the next epoch, unless another holder's lease is good and `takeover` is false; a holder that has an epoch after
  * `known` already keeps it. Times by the database's clock.
  */
-export const acquireStatement = (holder: string, known: number, takeover: boolean): Statement => ({
+export const acquireStatement = (
+  holder: string,
+  known: number,
+  takeover: boolean,
+  url: string | undefined,
+): Statement => ({
   text: `
     BEGIN;
     LET $now = ${NOW};
@@ -96,6 +101,7 @@ export const acquireStatement = (holder: string, known: number, takeover: boolea
     UPSERT ONLY log_head:main SET
       epoch = IF $was.holder = $holder AND $was.epoch > $known { $was.epoch } ELSE { ($was.epoch ?? 0) + 1 },
       holder = $holder,
+      url = $url,
       lease_until = $now + ${LEASE_MS},
       head = $was.head ?? 0,
       time = $was.time ?? 0,
@@ -103,8 +109,12 @@ export const acquireStatement = (holder: string, known: number, takeover: boolea
       batch = $was.batch ?? NULL
       RETURN AFTER;
     COMMIT;`,
-  bindings: { holder, known, takeover },
+  bindings: { holder, known, takeover, url: url ?? null },
 });
+
+/** Who holds the lease, and for how much longer, by the database's clock. */
+export const LEADER_STATEMENT = `SELECT VALUE { epoch: epoch, url: url ?? NULL, leaseMs: lease_until - ${NOW} } FROM log_head:main`;
+export const HEAD_BATCH_STATEMENT = 'SELECT VALUE batch FROM log_head:main';
 
 export const renewStatement = (epoch: number): Statement => ({
   text: `BEGIN; ${FENCE} UPDATE ONLY log_head:main SET lease_until = ${NOW} + ${LEASE_MS} RETURN NONE; COMMIT;`,

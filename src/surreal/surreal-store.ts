@@ -14,10 +14,12 @@ import {
   type CommitHead,
   type Lease,
   type LogStore,
+  type ReadStore,
   type TermKind,
 } from '../log/store.ts';
 import type { StoredText } from '../log/text-rank.ts';
 import { decodeCommit, type CommitRow } from './commit-codec.ts';
+import type { LeaderRecord } from '../log/following/leader.ts';
 import { connect, type ConnectOptions, type Connection } from './engine.ts';
 import { HELD, WRITTEN, isConflict, transactionFailure, withoutAnswer, type Answer } from './failures.ts';
 import { indexStatement } from './index-read.ts';
@@ -26,6 +28,8 @@ import { textStatement } from './text-read.ts';
 import { defineSchema } from './schema.ts';
 import {
   acquireStatement,
+  HEAD_BATCH_STATEMENT,
+  LEADER_STATEMENT,
   commitStatement,
   releaseStatement,
   renewStatement,
@@ -52,6 +56,22 @@ export const openSurrealStore = async (options: ConnectOptions & SurrealStoreOpt
   const connection = await connect(options);
   try {
     return withRecentRows(await createSurrealStore(connection, options), options.tables);
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+};
+
+/**
+ * As {@link openSurrealStore}, for who follows another process that writes: what it is told of late must not hide what
+ * was written, so no row is remembered.
+ */
+export const openFollowedStore = async (
+  options: ConnectOptions & Pick<SurrealStoreOptions, 'tables' | 'logger'>,
+): Promise<ReadStore> => {
+  const connection = await connect(options);
+  try {
+    return await createSurrealStore(connection, { ...options, holder: 'a follower' });
   } catch (error) {
     await connection.close();
     throw error;
@@ -90,8 +110,8 @@ export const createSurrealStore = async (
     recoverable: !embedded,
     hasTable: (name) => tables.has(name),
 
-    async acquire() {
-      const lease = await acquire(db, acquireStatement(holder, epoch, takeover));
+    async acquire(url) {
+      const lease = await acquire(db, acquireStatement(holder, epoch, takeover, url));
       epoch = lease.epoch;
       options.logger.info({ epoch: lease.epoch, head: lease.head }, 'The lease of the log is ours');
       return lease;
@@ -107,6 +127,13 @@ export const createSurrealStore = async (
       await db.query(text, bindings);
     },
     close,
+
+    async leader() {
+      return (await read<LeaderRecord>(LEADER_STATEMENT, {}))[0];
+    },
+    async headBatch() {
+      return (await read<string | null>(HEAD_BATCH_STATEMENT, {}))[0] ?? null;
+    },
 
     async scan(from, to) {
       const rows = await read<CommitRow>(

@@ -55,6 +55,41 @@ export const describeStore = (harness: StoreHarness): void => {
         const later = await (await database.store()).acquire();
         expect(later).toMatchObject({ head: 5, timeMs: batch.commit?.timeMs, batch: batch.id });
       });
+
+      test('who holds it, and where that one is reached, can be read by anybody without taking it', async () => {
+        const database = await harness.database();
+        const reader = await database.store();
+        expect(await reader.leader()).toBeUndefined();
+        const store = await database.store();
+        const { epoch } = await store.acquire('http://one.internal:7000');
+        const leader = await reader.leader();
+        expect(leader).toEqual({ epoch, url: 'http://one.internal:7000', leaseMs: expect.any(Number) });
+        expect(leader?.leaseMs).toBeGreaterThan(0);
+        expect(leader?.leaseMs).toBeLessThanOrEqual(10_000);
+        await store.renew(epoch);
+        await store.commit(rowsBatch({ epoch } as Lease, []));
+        expect(await reader.leader()).toMatchObject({ epoch, url: 'http://one.internal:7000' });
+        await store.release(epoch);
+        const released = await reader.leader();
+        expect(released).toMatchObject({ epoch, url: 'http://one.internal:7000' });
+        expect(released?.leaseMs).toBeLessThanOrEqual(0);
+        const next = await (await database.store()).acquire();
+        expect(next.epoch).toBe(epoch + 1);
+        expect(await reader.leader()).toMatchObject({ epoch: next.epoch, url: null });
+      });
+
+      test('the batch that was written last can be read by anybody', async () => {
+        const database = await harness.database();
+        const reader = await database.store();
+        expect(await reader.headBatch()).toBeNull();
+        const store = await database.store();
+        const lease = await store.acquire();
+        expect(await reader.headBatch()).toBeNull();
+        for (const batch of [eventsBatch(lease, 0, 1), rowsBatch(lease, [])]) {
+          await store.commit(batch);
+          expect(await reader.headBatch()).toBe(batch.id);
+        }
+      });
     });
 
     describe('commits', () => {

@@ -111,6 +111,14 @@ export const describeSurreal = (harness: SurrealHarness): void => {
       expect(log.head()).toBe(1);
     });
 
+    test('the head record of a version without followers names no place to reach its writer', async () => {
+      const { session, store: openStore } = await harness.sessionDatabase();
+      const store = await openStore();
+      const { epoch } = await store.acquire('http://one.internal:7000');
+      await session.query('UPDATE log_head:main UNSET url');
+      expect(await store.leader()).toMatchObject({ epoch, url: null });
+    });
+
     test('a database of a newer version is refused, and one from before the first release', async () => {
       const { session, store } = await harness.sessionDatabase();
       await store();
