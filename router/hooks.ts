@@ -133,6 +133,8 @@ export const createHooksRouter = (services: Pick<Services, 'hooks' | 'runs'>) =>
         rest({
           method: 'POST',
           path: '/hooks/validate',
+          // As it would be registered there: with its directory of hooks, and by its way out.
+          askLeader: 'always',
           alsoName: true,
           summary: 'Check a hook without registering it',
           description:

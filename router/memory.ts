@@ -167,11 +167,15 @@ export const createMemoryRouter = ({ memory }: Pick<Services, 'memory'>) =>
 
     query: requires('memory:read')
       .meta(
-        post(
-          '/memory/query',
-          'Find memories',
-          'By text, meaning, tags, links and time, all that are given; without any, the newest. Sees every acknowledged write.',
-        ),
+        rest({
+          method: 'POST',
+          path: '/memory/query',
+          askLeader: 'meanings',
+          summary: 'Find memories',
+          description:
+            'By text, meaning, tags, links and time, all that are given; without any, the newest. Sees every acknowledged write.',
+          tag: 'memory',
+        }),
       )
       .input(queryInput)
       .output(queryAnswerSchema)

@@ -11,6 +11,7 @@ import {
   sharedHeaders,
   TAGS,
 } from './openapi-parts.ts';
+import { linksOf } from './openapi-links.ts';
 import { asObject, tidyContent, tidySchema, type Mutable } from './openapi-schemas.ts';
 import { routesOf } from './routes.ts';
 import type { Route } from './routes.ts';
@@ -43,8 +44,9 @@ const addStream = (operation: Mutable): void => {
  * What the generator does not know: which status a good answer has, our problems, our headers, and that an object with a
  * refinement is as strict as one without (it rebuilds those from their shape).
  */
-const finish = (operation: Mutable, route: Route): void => {
+const finish = (operation: Mutable, route: Route, links: JsonObject): void => {
   const good = asObject(asObject(operation['responses'])['200']);
+  if (Object.keys(links).length > 0) good['links'] = links;
   tidyContent(good['content']);
   const { content: _content, ...bodiless } = good;
   operation['responses'] = {
@@ -97,8 +99,10 @@ export const createOpenApiDocument = (router: AnyRouter, version: string): JsonO
   });
   const document = JSON.parse(JSON.stringify(generated)) as Mutable;
   const paths = asObject(document['paths']);
-  for (const route of routesOf(router)) {
-    finish(asObject(asObject(paths[route.path])[route.method.toLowerCase()]), route);
+  const routes = routesOf(router);
+  for (const route of routes) {
+    const operation = asObject(asObject(paths[route.path])[route.method.toLowerCase()]);
+    finish(operation, route, linksOf(route, routes));
   }
   const components = asObject(document['components']);
   const schemas = asObject(components['schemas']);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createRouter } from './router.ts';
-import { metaOf, proceduresOf, routesOf } from './routes.ts';
+import { isForLeader, metaOf, proceduresOf, routesOf } from './routes.ts';
 import { createOpenApiDocument } from './openapi.ts';
 import { fakeServices } from './testing/fake-services.ts';
 
@@ -40,6 +40,37 @@ describe('every procedure', () => {
         .filter((route) => route.permission === 'public')
         .map((route) => route.name),
     ).toEqual(['system.openapi']);
+  });
+});
+
+describe('where a server follows another one', () => {
+  const answeredHere = (meanings: boolean): readonly string[] =>
+    [...proceduresOf(router)].flatMap(([name, each]) => (isForLeader(each, { meanings }) ? [] : [name]));
+
+  test('it answers these, and sends on all others: a new one is one or the other, and stands here', () => {
+    const here = answeredHere(false);
+    expect(here.toSorted()).toEqual(
+      [
+        ...['agents.get', 'agents.list', 'agents.tools', 'rooms.list', 'rooms.members', 'worlds.list'],
+        ...['events.get', 'events.getType', 'events.list', 'events.query', 'events.stream', 'events.trace'],
+        ...['events.types', 'files.list', 'graph.edges', 'graph.node', 'graph.traverse', 'hooks.get'],
+        ...['hooks.list', 'hooks.runs', 'keys.list', 'memory.get', 'memory.list', 'memory.query', 'runs.get'],
+        ...['runs.list', 'system.openapi', 'webhooks.deliveries', 'webhooks.get', 'webhooks.list'],
+      ].toSorted(),
+    );
+    expect(here.filter((name) => !answeredHere(true).includes(name))).toEqual(['memory.query']);
+  });
+
+  test('whatever a reader may not call is sent on', () => {
+    for (const name of answeredHere(false))
+      expect(metaOf(proceduresOf(router).get(name) ?? expect.fail()).permission).toMatch(/:read$|^public$/);
+  });
+
+  test('a GET that says nothing of it is a read', () => {
+    const sent = routesOf(router).filter(({ procedure }) => isForLeader(procedure, { meanings: true }));
+    expect(sent.filter(({ method }) => method === 'GET').map(({ path }) => path)).toEqual([
+      '/events/{id}/explain',
+    ]);
   });
 });
 

@@ -84,3 +84,17 @@ export const routesOf = (router: AnyRouter): readonly Route[] =>
       },
     ];
   });
+
+/**
+ * Whether a server that follows another one sends this on to it, instead of answering itself: all that changes something,
+ * since decisions stand on the memory of the one that decides, and the reads that say so.
+ * @param options.meanings whether texts are searched by meaning
+ */
+export const isForLeader = (
+  procedure: AnyProcedure,
+  { meanings }: { readonly meanings: boolean },
+): boolean => {
+  if (definitionOf(procedure).type === 'mutation') return true;
+  const { askLeader } = metaOf(procedure);
+  return askLeader === 'always' || (askLeader === 'meanings' && meanings);
+};

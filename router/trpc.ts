@@ -19,6 +19,11 @@ export interface ProcedureMeta extends OpenApiMeta<Record<string, unknown>> {
   accepted?: (answer: unknown) => boolean;
   /** The fixed word that its path ends with may also be the name of a thing: `/hooks/validate`. */
   alsoName?: true;
+  /**
+   * A read that rests on what the server that writes has in memory, so that one which follows it sends it on; of
+   * `meanings` where texts are searched by meaning. What changes something is that server's to answer in any case.
+   */
+  askLeader?: 'always' | 'meanings';
 }
 
 const t = initTRPC
@@ -89,6 +94,7 @@ interface Rest {
   readonly repeatable?: true;
   /** The last word of the path may also be the name of a thing, which keeps the methods that this path lacks. */
   readonly alsoName?: true;
+  readonly askLeader?: 'always' | 'meanings';
 }
 
 /** Where a procedure stands in REST, under `/api/v1`. The error answers are added to the document for all at once. */
@@ -102,11 +108,13 @@ export const rest = ({
   accepted,
   repeatable,
   alsoName,
+  askLeader,
 }: Rest): ProcedureMeta => ({
   status,
   ...(repeatable !== undefined && { repeatable }),
   ...(accepted !== undefined && { accepted }),
   ...(alsoName !== undefined && { alsoName }),
+  ...(askLeader !== undefined && { askLeader }),
   openapi: {
     method,
     path,
