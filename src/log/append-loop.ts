@@ -169,7 +169,13 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
       await withDeadline(store.commit(batch), limits.commitTimeoutMs);
     } catch (error) {
       ended.resolve();
-      await notCommitted(error, judged, batch, timeMs);
+      const left = new Set(judged.left);
+      await notCommitted(error, {
+        judged,
+        batch,
+        timeMs,
+        tried: group.filter((queued) => !left.has(queued)),
+      });
       return;
     }
     leaseProlonged = true;
@@ -205,43 +211,48 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
 
   const notCommitted = async (
     error: unknown,
-    judged: JudgedGroup,
-    batch: Batch,
-    timeMs: number,
+    {
+      judged,
+      batch,
+      timeMs,
+      tried,
+    }: {
+      readonly judged: JudgedGroup;
+      readonly batch: Batch;
+      readonly timeMs: number;
+      /** In the order in which they were handed over. */
+      readonly tried: readonly Queued[];
+    },
   ): Promise<void> => {
-    const group = [...judged.accepted, ...judged.refused].map(({ queued }) => queued);
     if (error instanceof CommitFailure && error.kind === 'refused') {
       reactor.discard();
-      await oneByOne(group, error);
+      oneByOne(tried, error);
       return;
     }
-    const outcome = await recover(error, group, batch);
+    const outcome = await recover(error, tried, batch);
     if (outcome === 'written') {
       adopt(judged, timeMs, batch.id);
       return;
     }
     reactor.discard();
-    if (outcome === 'not_written') queue.putBack(unsettled(group));
+    if (outcome === 'not_written') queue.putBack(unsettled(tried));
   };
 
-  /** A statement failed. Which request it belongs to shows when each is tried alone, in order. */
-  const oneByOne = async (group: readonly Queued[], error: CommitFailure): Promise<void> => {
+  /**
+   * A statement failed. Which request it belongs to shows when each is tried alone, in order and before all others: what
+   * was decided upon one of them is judged after it.
+   */
+  const oneByOne = (group: readonly Queued[], error: CommitFailure): void => {
     const [only, ...others] = group;
     if (only === undefined) return;
-    if (others.length === 0) {
-      logger.error({ cause: error.message }, 'The database refused a request');
-      only.reject(
-        new CrucibleError('internal', 'The database refused what this request writes', { cause: error }),
-      );
+    if (others.length > 0) {
+      queue.putBackAlone(unsettled(group));
       return;
     }
-    for (const [i, queued] of group.entries()) {
-      if (state !== 'open' && state !== 'closing') {
-        for (const rest of group.slice(i)) rest.reject(refusal ?? unavailableBecause(error));
-        return;
-      }
-      await commitGroup([queued]);
-    }
+    logger.error({ cause: error.message }, 'The database refused a request');
+    only.reject(
+      new CrucibleError('internal', 'The database refused what this request writes', { cause: error }),
+    );
   };
 
   /** The store did not answer as it should. Ends the loop, or takes the lease anew and tells whether `batch` was written. */
@@ -299,6 +310,18 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
     if (!stopping) deps.onFatal(error);
   };
 
+  /** @throws CrucibleError why it cannot be taken */
+  const admit = (request: AppendRequest): Promise<AppendResult> => {
+    try {
+      if (refusal !== undefined) throw refusal;
+      checkRequest(request, store);
+      return queue.add(request);
+    } catch (error) {
+      if (request.ticket !== undefined) request.ticket.outcome = 'void';
+      throw error;
+    }
+  };
+
   return {
     head: () => head,
     settled: () => underWay,
@@ -309,9 +332,7 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
         : undefined;
     },
     async append(request) {
-      if (refusal !== undefined) throw refusal;
-      checkRequest(request, store);
-      const answer = queue.add(request);
+      const answer = admit(request);
       wake();
       return answer;
     },

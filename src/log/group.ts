@@ -1,9 +1,9 @@
 import type { CrucibleEvent, NewEvent } from '../events/envelope.ts';
 import { CrucibleError, isCrucibleError } from '../kernel/errors.ts';
 import { IDEMPOTENCY_TABLE, idempotencyRecord } from './idempotency.ts';
-import type { AppendRequest, AppendResult, Committed, Expectation, Reactor } from './log.ts';
+import type { AppendRequest, AppendResult, Committed, Expectation, Reactor, Ticket } from './log.ts';
 import type { Prior } from './prior.ts';
-import type { Queued } from './queue.ts';
+import { hasWritten, type Queued } from './queue.ts';
 import type { Row } from './records.ts';
 import { createRowOverlay, type RowOverlay } from './row-overlay.ts';
 import { subjectKey } from './subject-versions.ts';
@@ -87,6 +87,8 @@ const judgeOnce = (input: GroupInput): JudgedGroup | { readonly failed: Queued; 
   const timestamp = new Date(input.timeMs).toISOString();
   const accepted: { queued: Queued; result: AppendResult }[] = [];
   const refused: { queued: Queued; error: Error }[] = [];
+  /** What this commit writes. */
+  const written = new Set<Ticket>();
   let judged = 0;
 
   reactor.begin();
@@ -95,6 +97,7 @@ const judgeOnce = (input: GroupInput): JudgedGroup | { readonly failed: Queued; 
     judged += 1;
     let plan: RequestPlan;
     try {
+      checkFounded(queued.request, written);
       plan = planRequest(queued.request, state, prior);
     } catch (error) {
       refused.push({ queued, error: error instanceof Error ? error : new Error(String(error)) });
@@ -114,7 +117,10 @@ const judgeOnce = (input: GroupInput): JudgedGroup | { readonly failed: Queued; 
     } catch (cause) {
       return { failed: queued, cause };
     }
-    accepted.push({ queued, result: settle(queued.request, plan, events, state, input.timeMs) });
+    const result = settle(queued.request, plan, events, state, input.timeMs);
+    accepted.push({ queued, result });
+    const { ticket } = queued.request;
+    if (ticket !== undefined && hasWritten(result)) written.add(ticket);
   }
 
   return {
@@ -161,6 +167,14 @@ const planRequest = (request: AppendRequest, state: GroupState, prior: Prior): R
   checkExpectations(request.expect ?? [], state.versions);
   state.rows.apply(request.mutations ?? []);
   return plan;
+};
+
+/** What was decided upon a request that wrote nothing was decided upon what never was. */
+const checkFounded = ({ after = [] }: AppendRequest, written: ReadonlySet<Ticket>): void => {
+  if (after.every((ticket) => ticket.outcome === 'written' || written.has(ticket))) return;
+  throw new CrucibleError('conflict', 'A change that this one was decided upon was not written', {
+    hint: 'Decide again, upon what is there.',
+  });
 };
 
 const idTaken = (id: string, index: number): CrucibleError =>

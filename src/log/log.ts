@@ -29,6 +29,14 @@ export interface Idempotency {
   readonly hash: string;
 }
 
+/**
+ * Stands for a request while others are decided upon what it will leave. The log says in it what has become of the
+ * request, in the turn in which the request has its answer; `void`: it wrote nothing.
+ */
+export interface Ticket {
+  outcome: 'waiting' | 'written' | 'void';
+}
+
 export interface AppendRequest {
   readonly events: readonly NewEvent[];
   readonly expect?: readonly Expectation[];
@@ -42,6 +50,13 @@ export interface AppendRequest {
   readonly clientIds?: boolean;
   /** Ledger writes never get `overloaded`. */
   readonly ledger?: boolean;
+  /** A fresh one; is told what becomes of this request. */
+  readonly ticket?: Ticket;
+  /**
+   * The requests that this one was decided upon, given to this log before it. Unless all of them are written, by then or
+   * by the same commit, this one is refused with `conflict`.
+   */
+  readonly after?: readonly Ticket[];
 }
 
 export interface AppendResult {

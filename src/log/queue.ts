@@ -1,5 +1,5 @@
 import { CrucibleError } from '../kernel/errors.ts';
-import type { AppendRequest, AppendResult } from './log.ts';
+import type { AppendRequest, AppendResult, Ticket } from './log.ts';
 import type { LogLimits } from './limits.ts';
 import { idempotencyId } from './idempotency.ts';
 
@@ -26,6 +26,8 @@ export interface RequestQueue {
   take(): Queued[];
   /** Puts back, at the front, what did not fit into the commit. */
   putBack(group: readonly Queued[]): void;
+  /** Puts back, at the front and in this order, what is to be tried again, each in a group of its own. */
+  putBackAlone(group: readonly Queued[]): void;
   readonly length: number;
   /** Refuses everything that waits. */
   refuseAll(error: Error): void;
@@ -38,6 +40,8 @@ export const createRequestQueue = (limits: LogLimits): RequestQueue => {
   let events = 0;
   let bytes = 0;
   const underWay = new Set<string>();
+  /** Those that share their group with no other any more. */
+  const alone = new WeakSet<Queued>();
 
   const count = ({ request, bytes: size }: Queued, sign: 1 | -1): void => {
     events += sign * Math.max(1, request.events.length);
@@ -67,24 +71,30 @@ export const createRequestQueue = (limits: LogLimits): RequestQueue => {
     return new Promise((resolve, reject) => {
       let settled = false;
       const once =
-        <T>(settle: (value: T) => void) =>
+        <T extends AppendResult | Error>(settle: (value: T) => void) =>
         (value: T): void => {
           if (settled) return;
           settled = true;
           if (key !== undefined) underWay.delete(key);
+          if (request.ticket !== undefined) request.ticket.outcome = outcomeOf(value);
           settle(value);
         };
       const queued: Queued = {
         request,
         bytes: size,
         key,
-        resolve: once(resolve),
-        reject: once(reject),
+        resolve: once<AppendResult>(resolve),
+        reject: once<Error>(reject),
         settled: () => settled,
       };
       waiting.push(queued);
       count(queued, 1);
     });
+  };
+
+  const putBack = (group: readonly Queued[]): void => {
+    waiting = [...group, ...waiting];
+    for (const queued of group) count(queued, 1);
   };
 
   return {
@@ -96,21 +106,25 @@ export const createRequestQueue = (limits: LogLimits): RequestQueue => {
       let groupEvents = 0;
       let groupBytes = 0;
       let taken = 0;
-      for (const { request, bytes: size } of waiting) {
+      for (const queued of waiting) {
+        const { request, bytes: size } = queued;
         groupEvents += request.events.length;
         groupBytes += size;
+        if (taken > 0 && alone.has(queued)) break;
         if (taken > 0 && (groupEvents > limits.commitEvents || groupBytes > limits.commitBytes)) break;
         if (taken >= limits.commitEvents) break;
         taken += 1;
+        if (alone.has(queued)) break;
       }
       const group = waiting.slice(0, taken);
       waiting = waiting.slice(taken);
       for (const queued of group) count(queued, -1);
       return group;
     },
-    putBack(group) {
-      waiting = [...group, ...waiting];
-      for (const queued of group) count(queued, 1);
+    putBack,
+    putBackAlone(group) {
+      for (const queued of group) alone.add(queued);
+      putBack(group);
     },
     refuseAll(error) {
       const refused = waiting;
@@ -122,6 +136,13 @@ export const createRequestQueue = (limits: LogLimits): RequestQueue => {
     },
   };
 };
+
+const outcomeOf = (answer: AppendResult | Error): Ticket['outcome'] =>
+  !(answer instanceof Error) && hasWritten(answer) ? 'written' : 'void';
+
+/** Whether the request was carried out now, not in an earlier one like it. */
+export const hasWritten = ({ repeated, duplicates }: AppendResult): boolean =>
+  repeated !== true && (duplicates.length === 0 || duplicates.includes(false));
 
 const checkedSize = (request: AppendRequest, limits: LogLimits): number => {
   if (request.events.length > limits.commitEvents) {

@@ -139,7 +139,8 @@ const guardIssues = (row: Row, when: Guard, index: number): Issue[] =>
     ];
   });
 
-const patched = (row: Row, set: JsonObject): Row => {
+/** A row with these fields replaced; an undefined one stays. */
+export const patched = (row: Row, set: JsonObject): Row => {
   const kept = Object.entries(set).filter(([, value]) => (value as JsonValue | undefined) !== undefined);
   return { ...row, ...Object.fromEntries(kept), id: row.id };
 };
