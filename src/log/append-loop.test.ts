@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { sampleEvent } from '../../test/support/sample-events.ts';
 import { CrucibleError } from '../kernel/errors.ts';
 import { silentLogger } from '../kernel/logger.ts';
-import { createLog, idleReactor, type LogDeps } from './create-log.ts';
+import { createLog, idleReactor, type LeadingLog, type LogDeps } from './create-log.ts';
 import type { AppendRequest, Committed, Log, Reactor } from './log.ts';
 import { createMemoryDisk, createMemoryStore, type MemoryDisk } from './memory-store.ts';
 import type { Row, TableDefinition } from './records.ts';
@@ -15,7 +15,7 @@ const TABLES: readonly TableDefinition[] = [
 
 const open = async (
   options: Partial<LogDeps> & { disk?: MemoryDisk; wrap?: (store: LogStore) => LogStore } = {},
-): Promise<{ log: Log; batches: Batch[]; fatal: CrucibleError[]; clock: { nowMs: number } }> => {
+): Promise<{ log: LeadingLog; batches: Batch[]; fatal: CrucibleError[]; clock: { nowMs: number } }> => {
   const batches: Batch[] = [];
   const fatal: CrucibleError[] = [];
   const clock = { nowMs: 1_000 };
@@ -298,14 +298,17 @@ describe('a failing commit', () => {
     let opened = false;
     let away = true;
     const back = Promise.withResolvers<void>();
+    const disk = createMemoryDisk();
     const { log } = await open({
+      disk,
+      url: 'http://one.internal:7000',
       limits: { recoverWithinMs: 1 },
       wrap: (store) => ({
         ...store,
         recoverable: true,
-        async acquire() {
+        async acquire(url) {
           if (opened && away) await back.promise;
-          return store.acquire();
+          return store.acquire(url);
         },
         async commit(batch) {
           if (away) throw new CommitFailure('unknown', 'lost');
@@ -316,11 +319,14 @@ describe('a failing commit', () => {
     opened = true;
     expect((await failure(log.append(events(1)))).code).toBe('log_unavailable');
     expect((await failure(log.append(events(1)))).code).toBe('log_unavailable');
+    expect([log.epoch(), log.batch()]).toEqual([1, null]);
     away = false;
     back.resolve();
     await new Promise(setImmediate);
     await log.append(events(1));
     expect(log.head()).toBe(1);
+    expect([log.epoch(), log.batch()]).toEqual([2, disk.batch]);
+    expect(disk.url).toBe('http://one.internal:7000');
   });
 
   test('whoever waits too long for a server that hangs is refused, and the commit under way still counts', async () => {

@@ -1,6 +1,6 @@
 import type { CrucibleEvent } from '../events/envelope.ts';
 import { CrucibleError } from '../kernel/errors.ts';
-import type { CommitHead, LogStore, TermKind } from './store.ts';
+import type { CommitHead, ReadStore, TermKind } from './store.ts';
 
 /**
  * Events as readers may see them: none beyond the acknowledged head (the database shows a commit before it is synced),
@@ -26,7 +26,7 @@ export interface CommittedReads {
 }
 
 export const createCommittedReads = (
-  store: LogStore,
+  store: ReadStore,
   bounds: { readonly head: () => number; readonly firstAvailable: () => number },
   upcast: (event: CrucibleEvent) => CrucibleEvent,
 ): CommittedReads => {

@@ -3,10 +3,10 @@ import type { Records } from './records.ts';
 import { rank } from './text-rank.ts';
 import { queryWords } from './words.ts';
 import { MAX_LIMIT } from './query.ts';
-import type { LogStore } from './store.ts';
+import type { ReadStore } from './store.ts';
 
 /** The reading side of state, with the bounds that every read has. */
-export const createRecords = (store: LogStore): Records => ({
+export const createRecords = (store: ReadStore): Records => ({
   async get(table, id) {
     return (await store.getRows(table, [id]))[0];
   },
