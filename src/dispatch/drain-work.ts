@@ -5,7 +5,7 @@ import type { Log } from '../log/log.ts';
 import type { AttemptAnswer, AttemptAsk } from './attempts.ts';
 import { superseded, type Claims } from './claim.ts';
 import type { Claimer } from './line.ts';
-import type { Drains } from './drains.ts';
+import type { DrainLines, DrainPlace } from './drain-place.ts';
 import type { AttemptPolicy } from './outcome.ts';
 import type { Policies } from './policies.ts';
 import type { Run } from './run.ts';
@@ -34,7 +34,7 @@ export interface DrainAnswer {
 export interface DrainWorkDeps {
   readonly log: Log;
   readonly claims: Claims;
-  readonly drains: Drains;
+  readonly lines: DrainLines;
   readonly attempts: (ask: AttemptAsk) => Promise<AttemptAnswer>;
   readonly policies: Policies;
   readonly buildEvent: BuildEvent;
@@ -42,8 +42,6 @@ export interface DrainWorkDeps {
   readonly logger: Logger;
   /** Runs of one activity, which is what its result in the history may hold. */
   readonly packMax: number;
-  /** Whether a run of the target that is to run directly, and stands before `order` in the log, waits for its start. */
-  readonly directWaits: (target: string, order: string) => boolean;
   /** Calls `work` every `everyMs`; returns what ends it. */
   readonly every: (everyMs: number, work: () => void) => () => void;
   /** How long one activity claims, ms. Default 30 s. */
@@ -60,6 +58,9 @@ const MAX_UNRECORDED = 256;
 /** Runs that are claimed ahead. Few slots mean slow actions, which gain nothing by it. */
 const aheadOf = (slots: number): number => (slots < 16 ? slots : Math.max(slots * 4, 512));
 
+/** How often an activity at work says that it lives, if it has nothing else to ask. ms */
+const SIGN_EVERY_MS = 5_000;
+
 /** An attempt that takes longer than this does not keep the other slots empty at the end of an activity. ms */
 const SLOW_MS = 1_000;
 
@@ -74,11 +75,11 @@ const SLOW_MS = 1_000;
  * process stops, or the ledger failed) → over; working → asleep, when the line is empty and the last run has ended.
  */
 export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promise<DrainAnswer>) => {
-  const { claims, drains, clock, policies } = deps;
+  const { log, claims, lines, clock, policies } = deps;
   const settle = createSettle(deps);
   const claimForMs = deps.claimForMs ?? CLAIM_FOR_MS;
 
-  const work = async (ask: DrainAsk, bell: Bell): Promise<DrainAnswer> => {
+  const work = async (ask: DrainAsk, bell: Bell, place: DrainPlace, moved: Moves): Promise<DrainAnswer> => {
     const claimer: Claimer = {
       target: ask.target,
       temporalRunId: ask.temporalRunId,
@@ -95,13 +96,26 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
     const ready: Run[] = [];
     let taken = 0;
     let claiming = false;
+    let asking = false;
     let failure: unknown;
     let slots = DEFAULT_IN_FLIGHT;
-    /** Nothing more could be claimed when `mark` was taken. */
-    let empty: { readonly mark: number; readonly nextAt: number | null; readonly left: boolean } | undefined;
+    /** Nothing more could be claimed when `mark` was taken; and how much had moved by then, for a look without asking. */
+    let empty:
+      | {
+          readonly mark: number;
+          readonly moves: number;
+          readonly nextAt: number | null;
+          readonly left: boolean;
+        }
+      | undefined;
+    /** The place in the log before which no run of the target waits for its direct start. */
+    let clear = '';
+    /** When it was asked for last, and for which run at the head of `ready`. */
+    let asked: { readonly order: string; readonly moves: number; readonly at: number } | undefined;
+    let signedAt = startedAt;
 
     const stopping = (): boolean =>
-      failure !== undefined || ask.signal.aborted || drains.stopped || claim.lost();
+      failure !== undefined || ask.signal.aborted || lines.stopped || claim.lost();
     const hasSlow = (): boolean => {
       const before = clock.now() - SLOW_MS;
       for (const { since } of open.values()) if (since <= before) return true;
@@ -115,14 +129,33 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
     };
 
     const claimMore = async (): Promise<void> => {
-      const mark = drains.mark(ask.target);
+      const { moves } = moved;
+      const mark = await place.mark();
       const room = Math.min(aheadOf(slots), deps.packMax - taken);
       const { runs, all, nextAt, left } = await claim.take(room);
-      if (all) empty = { mark, nextAt, left };
+      if (all) empty = { mark, moves, nextAt, left };
       const last = runs.at(-1);
       if (last !== undefined) slots = (await inFlightOf(last)) ?? slots;
       taken += runs.length;
+      await clearUpTo(lastFirstAttempt(runs));
       ready.push(...runs);
+    };
+
+    /**
+     * Asks once for all runs up to this place. The answer keeps: those that start directly are known where it is given
+     * once their commit is acknowledged, which is waited for here, and later commits stand behind. (A replay takes up
+     * the place of its event again; it is not waited for by what was claimed before it.)
+     */
+    const clearUpTo = async (run: Run | undefined): Promise<void> => {
+      if (run === undefined || run.order <= clear) return;
+      if (run.event_position > log.head()) await log.settled();
+      if (!(await place.directWaits(run.order)) && run.order > clear) clear = run.order;
+    };
+
+    /** One of those that were claimed must wait, perhaps not the next one. */
+    const askAgain = async (): Promise<void> => {
+      await clearUpTo(lastFirstAttempt(ready));
+      if (mustWait()) await clearUpTo(ready[0]);
     };
 
     const inFlightOf = async (run: Run): Promise<number | undefined> => {
@@ -183,7 +216,20 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
     /** Runs of the target that start directly may come before the next one; a retry has had its turn. */
     const mustWait = (): boolean => {
       const [next] = ready;
-      return next !== undefined && next.attempts === 0 && deps.directWaits(ask.target, next.order);
+      return next !== undefined && next.attempts === 0 && next.order > clear;
+    };
+
+    /** The answer may be another one than the last time. */
+    const isNewQuestion = (): boolean =>
+      asked === undefined ||
+      asked.order !== ready[0]?.order ||
+      asked.moves !== moved.moves ||
+      clock.now() - asked.at >= MARK_AFTER_MS;
+
+    const showLife = async (): Promise<void> => {
+      if (clock.now() - signedAt < SIGN_EVERY_MS) return;
+      signedAt = clock.now();
+      await place.mark();
     };
 
     for (;;) {
@@ -211,7 +257,17 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
             bell.ring();
           });
       }
-      if (empty !== undefined && empty.mark !== drains.mark(ask.target)) empty = undefined;
+      if (mustWait() && !asking && isNewQuestion() && !stopping()) {
+        asking = true;
+        asked = { order: ready[0]?.order ?? '', moves: moved.moves, at: clock.now() };
+        void askAgain()
+          .catch(failed)
+          .finally(() => {
+            asking = false;
+            bell.ring();
+          });
+      }
+      if (empty !== undefined && empty.moves !== moved.moves) empty = undefined;
       const dueNow = empty?.nextAt !== null && empty !== undefined && empty.nextAt <= clock.now();
       if (!claiming && (empty === undefined || dueNow) && ready.length <= aheadOf(slots) / 2 && mayClaim()) {
         claiming = true;
@@ -223,15 +279,18 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
             bell.ring();
           });
       }
-      if (open.size === 0 && !claiming) {
+      if (open.size === 0 && !claiming && !asking) {
         if (failure !== undefined) throw failure;
         if (claim.lost()) throw superseded(ask.target);
         if (stopping()) throw shuttingDown();
         if (ready.length === 0) {
-          if (empty !== undefined && drains.sleep(ask.target, empty.mark, empty.nextAt)) {
-            return empty.nextAt === null
-              ? { next: 'asleep', delay_ms: 0, run_ids: worked }
-              : { next: 'due', delay_ms: Math.max(0, empty.nextAt - clock.now()), run_ids: worked };
+          if (empty !== undefined) {
+            const { mark, nextAt } = empty;
+            if (await place.sleep(mark, nextAt)) {
+              return nextAt === null
+                ? { next: 'asleep', delay_ms: 0, run_ids: worked }
+                : { next: 'due', delay_ms: Math.max(0, nextAt - clock.now()), run_ids: worked };
+            }
           }
           if (!mayClaim()) return { next: 'again', delay_ms: 0, run_ids: worked };
         } else if (mustWait()) {
@@ -245,24 +304,35 @@ export const createDrainWork = (deps: DrainWorkDeps): ((ask: DrainAsk) => Promis
       }
       await bell.rung();
       void markSlow();
+      void showLife().catch(failed);
     }
   };
 
   return async (ask) => {
     const bell = createBell();
-    if (!drains.begin(ask.target, bell.ring)) throw shuttingDown();
+    const moved = { moves: 0 };
+    const place = await lines.take(ask.target, () => {
+      moved.moves += 1;
+      bell.ring();
+    });
+    if (place === undefined) throw shuttingDown();
     ask.signal.addEventListener('abort', bell.ring, { once: true });
     // Slow attempts ring no bell: they are looked at all the same.
     const cancelTicks = deps.every(MARK_AFTER_MS, bell.ring);
     try {
-      return await work(ask, bell);
+      return await work(ask, bell, place, moved);
     } finally {
       cancelTicks();
       ask.signal.removeEventListener('abort', bell.ring);
-      drains.end(ask.target, bell.ring);
+      place.leave();
     }
   };
 };
+
+/** How often something has joined the line, or may have come that was waited for. */
+interface Moves {
+  readonly moves: number;
+}
 
 /** Rung by whatever moves; rings that nobody waits for are remembered as one. */
 interface Bell {
@@ -288,6 +358,14 @@ const createBell = (): Bell => {
       pending = false;
     },
   };
+};
+
+/** The one that stands last in the log; a retry has had its turn. Pure. */
+const lastFirstAttempt = (runs: readonly Run[]): Run | undefined => {
+  let last: Run | undefined;
+  for (const run of runs)
+    if (run.attempts === 0 && (last === undefined || run.order > last.order)) last = run;
+  return last;
 };
 
 /** A first attempt may come after a delay; 0: at once. Pure. */

@@ -20,9 +20,10 @@ import type { DrainPoker } from './workflow-starter.ts';
  *   awake  --an empty claim, and nothing has joined since it was read--> asleep | due
  *
  * Guarantee: no wake-up is lost. A run joins the line in the turn in which its commit is acknowledged, and that counts
- * the entry's `joined` up. A claim notes `joined`, reads, and goes to sleep in one turn only if it still is the same: a
- * run committed later finds the drain asleep, and pokes it. The poke is a signal, which a workflow that is just ending
- * cannot miss: Temporal does not let a workflow end past a signal that it has not seen.
+ * the entry's `joined` up. A claim asks for `joined`, reads, and asks to sleep, wherever it is; it is put to sleep in one
+ * turn here, and only if `joined` still is the same: a run committed later finds the drain asleep, and pokes it. The poke
+ * is a signal, which a workflow that is just ending cannot miss: Temporal does not let a workflow end past a signal that
+ * it has not seen.
  */
 
 interface Entry {

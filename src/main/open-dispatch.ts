@@ -3,6 +3,7 @@ import { createAttemptActivities } from '../../activities/attempt.ts';
 import { createDrainActivities } from '../../activities/drain.ts';
 import { createAttempts } from '../dispatch/attempts.ts';
 import { createClaims } from '../dispatch/claim.ts';
+import { createDrainLines } from '../dispatch/drain-lines.ts';
 import { createDrainWork } from '../dispatch/drain-work.ts';
 import { createDrains } from '../dispatch/drains.ts';
 import { createLiveRuns } from '../dispatch/live-runs.ts';
@@ -67,14 +68,16 @@ export const openDispatch = (
   const work = createDrainWork({
     log,
     claims: createClaims({ log, clock, buildEvent }),
-    drains,
+    lines: createDrainLines({
+      drains,
+      starter: { waitsBefore: (...asked) => starter.waitsBefore(...asked) },
+    }),
     attempts,
     policies,
     buildEvent,
     clock,
     logger: logger('drains'),
     packMax: config.dispatchPackMax,
-    directWaits: (target, order) => starter.waitsBefore(target, order),
     every: (everyMs, beat) => {
       const timer = setInterval(beat, everyMs);
       return () => clearInterval(timer);

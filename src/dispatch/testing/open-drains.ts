@@ -10,6 +10,8 @@ import { createAttempts } from '../attempts.ts';
 import { createClaims } from '../claim.ts';
 import { takeInOrder, type ClaimPolicy } from '../claim-policy.ts';
 import { createDrainWork, type DrainAnswer } from '../drain-work.ts';
+import type { DrainLines } from '../drain-place.ts';
+import { createDrainLines } from '../drain-lines.ts';
 import { createDrains } from '../drains.ts';
 import { createLiveRuns } from '../live-runs.ts';
 import { decideMode } from '../mode.ts';
@@ -45,6 +47,8 @@ export const openDrains = async (
     /** Slots of a target. */
     readonly maxInFlight?: number;
     readonly traced?: boolean;
+    /** What is between the work and the lines, as in a worker of its own. */
+    readonly over?: (lines: DrainLines) => DrainLines;
   } = {},
 ) => {
   let nowMs = 1_000_000;
@@ -147,17 +151,20 @@ export const openDrains = async (
     buildEvent,
     ...(options.policy !== undefined && { policyOf: () => options.policy ?? takeInOrder }),
   });
+  const lines = createDrainLines({
+    drains,
+    starter: { waitsBefore: (_, order) => direct.waits !== undefined && direct.waits < order },
+  });
   const work = createDrainWork({
     log,
     claims,
-    drains,
+    lines: options.over?.(lines) ?? lines,
     attempts,
     policies,
     buildEvent,
     clock,
     logger: silentLogger,
     packMax: options.packMax ?? 1_000,
-    directWaits: (_, order) => direct.waits !== undefined && direct.waits < order,
     every: (_, tick) => {
       ticks.push(tick);
       return () => undefined;
@@ -188,6 +195,7 @@ export const openDrains = async (
     /** How often an index was read. */
     read,
     drains,
+    lines,
     claims,
     attempts,
     pokes,
