@@ -215,6 +215,7 @@ tests:
     ['a list for the whole', ['- a'], 'must be a hook'],
     ['nothing at all', [''], 'name: is missing'],
     ['a trailing dash in the name', ['name: a-', EVENTS, SCRIPT], 'name: must be 1 to 64'],
+    ['the name of the check', ['name: validate', EVENTS, SCRIPT], 'name: is taken by the API'],
     ['documentation as a key', ['name: a', 'documentation: x', EVENTS, SCRIPT], 'write the text below'],
     [
       'a world that is none',

@@ -12,6 +12,7 @@ type Expression = `$${string}`;
 
 const ID: Expression = '$response.body#/id';
 const FIRST_ID: Expression = '$response.body#/data/0/id';
+const FIRST_TYPE: Expression = '$response.body#/data/0/type';
 
 /** What paths do not tell: parameters of other procedures, by the name of the one that answers. */
 const OTHERS: Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, Expression>>>>>> = {
@@ -20,6 +21,7 @@ const OTHERS: Readonly<Record<string, Readonly<Record<string, Readonly<Record<st
     'events.trace': { id: FIRST_ID },
     'events.explain': { id: FIRST_ID },
   },
+  'events.types': { 'events.getType': { type: FIRST_TYPE }, 'events.list': { type: FIRST_TYPE } },
   'memory.create': { 'graph.node': { id: ID } },
   'memory.consolidate': { 'memory.get': { id: ID }, 'memory.delete': { id: ID } },
   'agents.join': { 'agents.leave': { id: '$request.path.id', room: '$request.body#/room' } },
@@ -51,7 +53,8 @@ const idIn = (from: Route, parameter: string): readonly [collection: string, Exp
   const { method, path, status } = from;
   if (parametersOf(path).length === 0) {
     if (method === 'POST') return status === 201 ? [path, ID] : undefined;
-    return method === 'GET' ? [path, FIRST_ID] : undefined;
+    // Types have no other id than their name, and those that come first are ours: no one else changes them.
+    return method === 'GET' && parameter !== 'type' ? [path, FIRST_ID] : undefined;
   }
   const collection = collectionOf(path);
   return collection !== undefined && method !== 'DELETE' && path === `${collection}/{${parameter}}`

@@ -125,13 +125,14 @@ export const problemsOf = (route: Route): JsonObject =>
     ].map((status) => [status, { $ref: `#/components/responses/Problem${status}` }]),
   );
 
-const parameter = (name: string, description: string, schema: JsonObject, example: string): JsonObject => ({
+/** Pages that try requests out send examples as they are: only what is good for any request, and again, has one. */
+const parameter = (name: string, description: string, schema: JsonObject, example?: string): JsonObject => ({
   name,
   in: 'header',
   required: false,
   description,
   schema: { type: 'string', ...schema },
-  example,
+  ...(example !== undefined && { example }),
 });
 
 /** `[\x21-\x7e]`, as the server takes them. */
@@ -153,15 +154,13 @@ export const requestHeaders = {
   ),
   causation: parameter(
     'X-Crucible-Causation-Id',
-    'The event that led to this request.',
+    'The id of the event that led to this request, such as evt_01932f6e-7c1a-7d3e-8f00-1234567890ab.',
     TOKEN,
-    'evt_01932f6e-7c1a-7d3e-8f00-1234567890ab',
   ),
   idempotency: parameter(
     'Idempotency-Key',
     'The same key and body give the same answer, for 30 days, and take effect once.',
     { pattern: '^[ -~]{1,255}$' },
-    'import-42',
   ),
 };
 

@@ -13,8 +13,6 @@ export interface Route {
   readonly status: number;
   /** Whether this good answer is a 202 instead; undefined: none ever is. */
   readonly accepted?: ((answer: unknown) => boolean) | undefined;
-  /** The last word of the path may also be the name of a thing, which a less specific path leads to. */
-  readonly alsoName: boolean;
   readonly permission: Permission | 'public';
   /** Takes an Idempotency-Key: a POST that changes something, and is not harmless to repeat by its nature. */
   readonly remembersKeys: boolean;
@@ -55,14 +53,7 @@ const inputOf = (name: string, procedure: AnyProcedure): z.ZodObject => {
  */
 export const routesOf = (router: AnyRouter): readonly Route[] =>
   [...proceduresOf(router)].flatMap(([name, procedure]): Route[] => {
-    const {
-      openapi,
-      permission,
-      status = 200,
-      accepted,
-      repeatable = false,
-      alsoName = false,
-    } = metaOf(procedure);
+    const { openapi, permission, status = 200, accepted, repeatable = false } = metaOf(procedure);
     if (permission === undefined) throw new Error(`${name} declares no permission`);
     if (openapi === undefined) return [];
     const { method, path } = openapi;
@@ -74,7 +65,6 @@ export const routesOf = (router: AnyRouter): readonly Route[] =>
         path,
         status,
         accepted,
-        alsoName,
         permission,
         name,
         procedure,

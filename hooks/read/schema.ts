@@ -12,6 +12,9 @@ const DAY_MS = 86_400_000;
 /** `[a-z0-9-]`, 64 characters at most: it is part of workflow ids and addresses. */
 export const HOOK_NAME = /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/;
 
+/** Its address is that of the check: no hook is to be had there. */
+const RESERVED_NAME = 'validate';
+
 const SEMVER =
   /^(?:0|[1-9]\d{0,8})\.(?:0|[1-9]\d{0,8})\.(?:0|[1-9]\d{0,8})(?:-[0-9A-Za-z.-]{1,64})?(?:\+[0-9A-Za-z.-]{1,64})?$/;
 
@@ -36,7 +39,11 @@ export const json = z.custom<JsonValue>((value) => value !== undefined, 'is miss
 
 export const name = z
   .string()
-  .refine((value) => HOOK_NAME.test(value), 'must be 1 to 64 of a-z, 0-9 and -, with no - at either end');
+  .refine((value) => HOOK_NAME.test(value), 'must be 1 to 64 of a-z, 0-9 and -, with no - at either end')
+  .refine(
+    (value) => value !== RESERVED_NAME,
+    'is taken by the API (POST /hooks/validate): choose another name',
+  );
 
 export const description = text(1_000).optional();
 

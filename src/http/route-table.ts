@@ -52,18 +52,14 @@ const allowed = (methods: Iterable<RestMethod>): readonly string[] => {
 
 /**
  * The routes that an address leads to, of those that fit it, the most specific path first: those of that path alone, so
- * that `DELETE /memory/query` is a wrong method and no memory of this name; of all paths where its fixed word may be a
- * name.
+ * that `DELETE /memory/query` is a wrong method and no memory of this name.
  */
-const leadingFrom = (fitting: readonly Entry[]): readonly Entry[] => {
-  const own = fitting.filter(({ route }) => route.path === fitting[0]?.route.path);
-  return own.some(({ route }) => route.alsoName) ? fitting : own;
-};
+const leadingFrom = (fitting: readonly Entry[]): readonly Entry[] =>
+  fitting.filter(({ route }) => route.path === fitting[0]?.route.path);
 
 /**
- * Finds routes by method and path. Of the paths that fit, the one with the fewest parameters holds; `/hooks/validate`,
- * which may also be a hook, is one where it has no such method. Paths are compared as they are: case matters, and so does
- * a slash at the end.
+ * Finds routes by method and path. Of the paths that fit, the one with the fewest parameters holds. Paths are compared
+ * as they are: case matters, and so does a slash at the end.
  */
 export const createRouteTable = (routes: readonly Route[]): ((method: string, path: string) => Match) => {
   const entries = routes

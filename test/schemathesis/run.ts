@@ -1,9 +1,10 @@
 /**
  * Schemathesis over the whole document, against a real server: `npm run test:schemathesis`. Needs Python 3, and once the
- * package index; without them it says so and is skipped.
+ * package index; without them it says so and is skipped. Further arguments are those of `schemathesis run`.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TEST_KEY } from '../support/server-process.ts';
@@ -11,7 +12,7 @@ import { startStack } from '../support/stack.ts';
 
 const VERSION = '4.32.5';
 /** Stops by itself well before this; ms. */
-const AT_MOST_MS = 240_000;
+const AT_MOST_MS = 45 * 60_000;
 
 const skip = (why: string): never => {
   process.stdout.write(`skipped: Schemathesis ${why}\n`);
@@ -29,27 +30,45 @@ const program = (): string => {
 };
 
 const path = program();
+const dir = await mkdtemp(join(tmpdir(), 'crucible-schemathesis-run-'));
+const notes = join(dir, 'notes');
+await mkdir(notes);
+await writeFile(join(notes, 'one.md'), '# One\n\nSee [[Two]].\n');
+
 await using stack = await startStack({
   CRUCIBLE_RATE_LIMIT_AUTH_FAILURES: 'off',
   CRUCIBLE_RATE_LIMIT_IP: 'off',
+  CRUCIBLE_FILES_WATCH: notes,
 });
+
+/** Beside the settings: what there is for requests to name, each on a line. */
+const known = (file: string, values: readonly string[]): Promise<void> =>
+  writeFile(join(dir, file), values.map((value) => `${JSON.stringify(value)}\n`).join(''));
+const published = await stack.rest('POST', '/events', {
+  type: 'custom.schemathesis.started',
+  payload: { by: 'the runner' },
+});
+await known('events.dict', [(published.body as { data: [{ id: string }] }).data[0].id]);
+await known('roots.dict', [notes]);
+await copyFile(join(import.meta.dirname, 'schemathesis.toml'), join(dir, 'schemathesis.toml'));
+
 const child = spawn(
   path,
   [
     '--config-file',
-    join(import.meta.dirname, 'schemathesis.toml'),
+    join(dir, 'schemathesis.toml'),
     'run',
     `${stack.server.url}/api/v1/openapi.json`,
     '--header',
     `Authorization: Bearer ${TEST_KEY}`,
-    '--max-time',
-    '180',
     '--no-color',
     ...process.argv.slice(2),
   ],
-  { stdio: 'inherit', cwd: stack.dir },
+  { stdio: 'inherit', cwd: dir },
 );
 const timer = setTimeout(() => child.kill('SIGTERM'), AT_MOST_MS);
 const code = await new Promise<number | null>((resolve) => child.once('exit', resolve));
 clearTimeout(timer);
+process.stderr.write(stack.server.stderr());
+await rm(dir, { recursive: true, force: true });
 process.exitCode = code ?? 1;
