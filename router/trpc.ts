@@ -17,8 +17,6 @@ export interface ProcedureMeta extends OpenApiMeta<Record<string, unknown>> {
   repeatable?: true;
   /** Whether this good answer is a 202 instead: what was asked for goes on. */
   accepted?: (answer: unknown) => boolean;
-  /** The fixed word that its path ends with may also be the name of a thing: `/hooks/validate`. */
-  alsoName?: true;
   /**
    * A read that rests on what the server that writes has in memory, so that one which follows it sends it on; of
    * `meanings` where texts are searched by meaning. What changes something is that server's to answer in any case.
@@ -92,8 +90,6 @@ interface Rest {
   readonly accepted?: (answer: unknown) => boolean;
   /** A repeat changes nothing more, by its nature. */
   readonly repeatable?: true;
-  /** The last word of the path may also be the name of a thing, which keeps the methods that this path lacks. */
-  readonly alsoName?: true;
   readonly askLeader?: 'always' | 'meanings';
 }
 
@@ -107,13 +103,11 @@ export const rest = ({
   tag,
   accepted,
   repeatable,
-  alsoName,
   askLeader,
 }: Rest): ProcedureMeta => ({
   status,
   ...(repeatable !== undefined && { repeatable }),
   ...(accepted !== undefined && { accepted }),
-  ...(alsoName !== undefined && { alsoName }),
   ...(askLeader !== undefined && { askLeader }),
   openapi: {
     method,
