@@ -21,6 +21,7 @@ import type { StoredText } from '../log/text-rank.ts';
 import { decodeCommit, type CommitRow } from './commit-codec.ts';
 import type { LeaderRecord } from '../log/following/leader.ts';
 import { connect, type ConnectOptions, type Connection } from './engine.ts';
+import { createGatheredReads } from './gathered-reads.ts';
 import { HELD, WRITTEN, isConflict, transactionFailure, withoutAnswer, type Answer } from './failures.ts';
 import { indexStatement } from './index-read.ts';
 import { decodeRow } from './row-codec.ts';
@@ -81,6 +82,8 @@ export const openFollowedStore = async (
 const CONFLICT_ATTEMPTS = 10;
 /** How long a read waits for a server. The client library would wait for it to come back. ms */
 const READ_TIMEOUT_MS = 5_000;
+/** Queries of gathered reads in the embedded engine. More would only be queries with less in each. */
+const READS_AT_ONCE = 2;
 
 /** The storage on a connection that is open. */
 export const createSurrealStore = async (
@@ -100,11 +103,13 @@ export const createSurrealStore = async (
     if (table === undefined) throw new RangeError(`There is no table ${name}`);
     return table;
   };
+  const inTime = async <T>(reading: PromiseLike<T>): Promise<T> =>
+    embedded ? reading : answeredInTime(reading, READ_TIMEOUT_MS);
   const read = async <T>(text: string, bindings: Record<string, unknown>): Promise<readonly T[]> => {
-    const reading = db.query<[readonly T[]]>(text, bindings);
-    const [rows] = await (embedded ? reading : answeredInTime(reading, READ_TIMEOUT_MS));
+    const [rows] = await inTime(db.query<[readonly T[]]>(text, bindings));
     return rows;
   };
+  const gathered = createGatheredReads(db, { atOnce: embedded ? READS_AT_ONCE : Infinity });
 
   return {
     recoverable: !embedded,
@@ -167,12 +172,7 @@ export const createSurrealStore = async (
 
     async getRows(table, ids) {
       if (ids.length === 0) return [];
-      const { name } = tableOf(table);
-      const bodies = await read<string | undefined>('SELECT VALUE body FROM $ids', {
-        ids: ids.map((id) => new RecordId(name, id)),
-      });
-      // One that does not exist comes back as nothing.
-      return bodies.filter((body) => typeof body === 'string').map(decodeRow);
+      return inTime(gathered.rows(tableOf(table).name, ids));
     },
     async listRows(table, { after, limit }) {
       const { name } = tableOf(table);
@@ -192,11 +192,7 @@ export const createSurrealStore = async (
       const table = tableOf(indexRead.table);
       const statement = indexStatement(table, indexRead);
       if (statement === undefined) return [];
-      return cutOff(
-        table,
-        indexRead,
-        (await read<string>(statement.text, statement.bindings)).map(decodeRow),
-      );
+      return cutOff(table, indexRead, await inTime(gathered.select(statement)));
     },
     async findText(textRead) {
       searchOf(tableOf(textRead.table), textRead.table);

@@ -35,7 +35,7 @@ export const describeSurreal = (harness: SurrealHarness): void => {
         { index: 'thing_group_state_size', equals: ['g1', 'open'] },
       ]) {
         const read = { table: 'thing', index, equals, after: 1_000, limit: 5 };
-        const statement = indexStatement(thing, read);
+        const statement = indexStatement(thing, read)?.('');
         const [plan] = await session.query<[unknown]>(`EXPLAIN ${statement?.text}`, statement?.bindings);
         const shown = String(plan);
         expect(shown).toMatch(new RegExp(`IndexScan.*${index}`));
