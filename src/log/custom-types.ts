@@ -62,6 +62,16 @@ export const loadCustomTypes = async (
   }
 };
 
+/** Takes over what is registered from now on, whichever process does that. @returns ends it */
+export const followCustomTypes = (
+  log: Pick<Log, 'onCommit'>,
+  types: Pick<CustomTypes, 'adopt'>,
+): (() => void) =>
+  log.onCommit(({ changed }) => {
+    for (const { table, row } of changed)
+      if (table === CUSTOM_TYPE_TABLE.name) types.adopt(row as unknown as CustomVersion);
+  });
+
 const invalid = (issues: readonly Issue[]): CrucibleError =>
   new CrucibleError('invalid', `The event type is not valid: ${issues[0]?.path}: ${issues[0]?.message}`, {
     issues,

@@ -8,7 +8,7 @@ import { createRunWatch } from '../agents/run-watch.ts';
 import { createToolService } from '../agents/tools.ts';
 import { createWorldService } from '../agents/worlds.ts';
 import type { Executor } from '../dispatch/outcome.ts';
-import type { TargetReactor } from '../dispatch/reactor.ts';
+import type { Target } from '../dispatch/target.ts';
 import type { Egress } from '../egress/egress.ts';
 import { FILE_TABLE } from '../files/row.ts';
 import { systemClock as clock } from '../kernel/clock.ts';
@@ -27,12 +27,12 @@ export const agentExecutor = (
   {
     egress,
     sandbox,
-    targets,
+    targetOf,
     connections,
   }: {
     readonly egress: Egress;
     readonly sandbox: Sandbox;
-    readonly targets: TargetReactor['targets'];
+    readonly targetOf: (id: string) => Pick<Target, 'id'> | undefined;
     readonly connections: AgentConnections;
   },
 ): Executor =>
@@ -43,7 +43,7 @@ export const agentExecutor = (
     clock,
     version,
     readSecret,
-    targetOf: (id) => targets().get(id),
+    targetOf,
   });
 
 /** What of other services lies in a world, and by which index that is seen. */

@@ -98,7 +98,12 @@ const start = async (dir: string) => {
       webhook: createDeliveryExecutor({ log, egress, box, newId, clock, logger, version: '1.2.3' }),
       agent: agentExecutor(
         { readSecret: () => undefined, version: '1.2.3' },
-        { egress, sandbox, targets: reactor.targets, connections: createConnectedAgents() },
+        {
+          egress,
+          sandbox,
+          targetOf: (id) => reactor.targets().get(id),
+          connections: createConnectedAgents(),
+        },
       ),
     }),
   });
