@@ -6,7 +6,7 @@ const LAYERS = [
   { name: 'state', path: ['^src/state/'] },
   { name: 'services', path: ['^src/(memory|graph|agents|files|flows|webhooks|dispatch)/', '^hooks/'] },
   { name: 'edge', path: ['^activities/', '^router/'] },
-  { name: 'adapters', path: ['^src/(surreal|temporal|http|stream)/'] },
+  { name: 'adapters', path: ['^src/(surreal|temporal|http|stream|internal)/'] },
   { name: 'main', path: ['^src/main/', '^src/config/'] },
 ];
 
@@ -26,7 +26,7 @@ const sideways = [
     folders: ['memory', 'graph', 'agents', 'files', 'flows', 'webhooks', 'dispatch'],
     except: ['^src/dispatch/(target|outcome|run)\\.ts$'],
   },
-  { folders: ['surreal', 'temporal', 'http', 'stream'], except: [] },
+  { folders: ['surreal', 'temporal', 'http', 'stream', 'internal'], except: [] },
 ].map(({ folders, except }) => ({
   name: `neighbours-of-${folders[0]}`,
   severity: 'error',
@@ -70,7 +70,7 @@ module.exports = {
       from: { path: '^src/(memory|graph|agents|files|flows|webhooks|dispatch)/', pathNot: '\\.test\\.ts$' },
       to: { path: '^hooks/' },
     },
-    ...['surreal', 'temporal', 'http', 'stream', 'config'].map((adapter) => ({
+    ...['surreal', 'temporal', 'http', 'stream', 'internal', 'config'].map((adapter) => ({
       name: `only-main-composes-${adapter}`,
       severity: 'error',
       comment: 'Only main imports adapters and the configuration.',
