@@ -50,20 +50,19 @@ describe('where a server follows another one', () => {
   test('it answers these, and sends on all others: a new one is one or the other, and stands here', () => {
     const here = answeredHere(false);
     expect(here.toSorted()).toEqual(
-      [
-        ...['agents.get', 'agents.list', 'agents.tools', 'rooms.list', 'rooms.members', 'worlds.list'],
-        ...['events.get', 'events.getType', 'events.list', 'events.query', 'events.stream', 'events.trace'],
-        ...['events.types', 'files.list', 'graph.edges', 'graph.node', 'graph.traverse', 'hooks.get'],
-        ...['hooks.list', 'hooks.runs', 'keys.list', 'memory.get', 'memory.list', 'memory.query', 'runs.get'],
-        ...['runs.list', 'system.openapi', 'webhooks.deliveries', 'webhooks.get', 'webhooks.list'],
-      ].toSorted(),
+      `agents.get agents.list agents.tools events.get events.getType events.list events.query events.stream
+       events.trace events.types files.list graph.edges graph.node graph.traverse hooks.get hooks.list hooks.runs
+       keys.list memory.get memory.list memory.query rooms.list rooms.members runs.get runs.list system.openapi
+       webhooks.deliveries webhooks.get webhooks.list worlds.list`.split(/\s+/),
     );
     expect(here.filter((name) => !answeredHere(true).includes(name))).toEqual(['memory.query']);
   });
 
   test('whatever a reader may not call is sent on', () => {
-    for (const name of answeredHere(false))
-      expect(metaOf(proceduresOf(router).get(name) ?? expect.fail()).permission).toMatch(/:read$|^public$/);
+    const permissions = [...proceduresOf(router).values()].flatMap((each) =>
+      isForLeader(each, { meanings: false }) ? [] : [metaOf(each).permission],
+    );
+    expect(permissions.filter((one) => one !== 'public' && one?.endsWith(':read') !== true)).toEqual([]);
   });
 
   test('a GET that says nothing of it is a read', () => {

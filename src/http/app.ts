@@ -10,6 +10,8 @@ import { clientOf } from './address.ts';
 import type { BodyStream } from './import.ts';
 import { createCors } from './cors.ts';
 import { logFailure } from './failure.ts';
+import type { Forwarding } from './forwarding.ts';
+import { forwardedClient } from './forwarded.ts';
 import { answerHealthz, answerReadyz } from './health.ts';
 import type { Health } from './health.ts';
 import type { HttpMetrics, MetricsAccess } from './metrics.ts';
@@ -36,6 +38,8 @@ export interface AppDeps {
   readonly logger: Logger;
   readonly version: string;
   readonly maxBodyBytes: number;
+  /** What another server answers; undefined: nothing. */
+  readonly forwarding: Forwarding | undefined;
   readonly newId: NewId;
   readonly isDraining: () => boolean;
   readonly metrics: { readonly http: HttpMetrics; readonly access: MetricsAccess } | undefined;
@@ -108,7 +112,10 @@ export const createApp = (deps: AppDeps): Express => {
   app.set('trust proxy', typeof trustProxy === 'object' ? [...trustProxy] : trustProxy);
 
   app.use((req: Request, res: Response, next: NextFunction) => {
-    setRequest(res, { id: requestIdOf(req.headers, deps.newId), client: clientOf(req.ip) });
+    setRequest(res, {
+      id: requestIdOf(req.headers, deps.newId),
+      client: forwardedClient(req) ?? clientOf(req.ip),
+    });
     res.setHeader('Cache-Control', 'no-store');
     if (deps.isDraining()) res.setHeader('Connection', 'close');
     next();

@@ -9,6 +9,7 @@ import { CrucibleError } from '../kernel/errors.ts';
 import type { Issue } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { assertJsonContent, hasBody, mediaTypeOf, readBody } from './body.ts';
+import type { Forwarding } from './forwarding.ts';
 import type { BodyStream } from './import.ts';
 import { logFailure } from './failure.ts';
 import { parseJson, textOf } from './json-body.ts';
@@ -104,6 +105,7 @@ export const createRestHandler = (deps: {
   /** By the names of procedures: bodies of another kind, answered in another way. */
   readonly streams: ReadonlyMap<string, BodyStream>;
   readonly maxBodyBytes: number;
+  readonly forwarding?: Forwarding | undefined;
   readonly logger: Logger;
 }): ((req: IncomingMessage, res: ServerResponse) => Promise<void>) => {
   const find = createRouteTable(routesOf(deps.router));
@@ -131,6 +133,10 @@ export const createRestHandler = (deps: {
     }
     const { route } = match;
     setRoute(res, `/api/v1${route.path}`);
+    if (deps.forwarding?.isForLeader(route.procedure) === true) {
+      await deps.forwarding.send(req, res);
+      return;
+    }
     const requestId = requestIdOn(res);
     let body: Buffer = NO_BODY;
     // Credentials are judged before anything is read on their behalf.

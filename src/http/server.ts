@@ -13,6 +13,8 @@ import { createApp } from './app.ts';
 import { limitArrival } from './arrival.ts';
 import { mediaTypeOf } from './body.ts';
 import { trackConnections } from './connections.ts';
+import type { Forwarding } from './forwarding.ts';
+import { createAnswerForwarded, type AnswerForwarded, type Told } from './forwarded.ts';
 import type { Health } from './health.ts';
 import type { HttpMetrics, MetricsAccess } from './metrics.ts';
 import { createRateLimits } from './rate-limit.ts';
@@ -43,6 +45,8 @@ export interface HttpServer {
   close(graceMs: number): Promise<void>;
   /** For the stream's upgrade requests. */
   readonly node: Server;
+  /** For requests that come by way of another server, which are not among those that `close` waits for. */
+  forwarded(told: Told): AnswerForwarded;
 }
 
 export interface HttpLimits {
@@ -83,6 +87,8 @@ export interface HttpServerDeps {
   readonly newId?: NewId;
   /** Absent: requests are not counted, and there is no `/metrics`. */
   readonly metrics?: { readonly http: HttpMetrics; readonly access: MetricsAccess };
+  /** What another server answers; absent: nothing. */
+  readonly forwarding?: Forwarding;
 }
 
 /** What never became a request has no response object: the problem is written by hand. */
@@ -149,6 +155,7 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
     maxBodyBytes: limits.maxBodyBytes ?? 1024 * 1024,
     newId,
     isDraining: () => draining,
+    forwarding: deps.forwarding,
     metrics: deps.metrics,
   });
   const requestTimeoutMs = limits.requestTimeoutMs ?? 60_000;
@@ -189,6 +196,7 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
 
   return {
     node,
+    forwarded: (told) => createAnswerForwarded(app, told),
     listen: (at) => listenOn(node, at),
     drain: () => {
       draining = true;

@@ -8,6 +8,7 @@ import type { Permission } from '../access/permission.ts';
 import { CrucibleError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { assertJsonContent, hasBody, readBody } from './body.ts';
+import type { Forwarding } from './forwarding.ts';
 import { logFailure } from './failure.ts';
 import { parseJson, textOf } from './json-body.ts';
 import { anonymousContext } from './request-context.ts';
@@ -58,6 +59,7 @@ export const createTrpcHandler = (deps: {
   readonly contextOf: ContextOf;
   readonly limits: RateLimits;
   readonly maxBodyBytes: number;
+  readonly forwarding?: Forwarding | undefined;
   readonly logger: Logger;
 }) => {
   const procedures = proceduresOf(deps.router);
@@ -65,6 +67,10 @@ export const createTrpcHandler = (deps: {
   const neededBy = (name: string): Permission | 'public' => {
     const procedure = procedures.get(name);
     return (procedure === undefined ? undefined : metaOf(procedure).permission) ?? 'public';
+  };
+  const isForLeader = (name: string): boolean => {
+    const procedure = procedures.get(name);
+    return procedure !== undefined && deps.forwarding?.isForLeader(procedure) === true;
   };
   const contexts = new WeakMap<object, Awaited<ReturnType<ContextOf>>>();
   const middleware = createExpressMiddleware({
@@ -90,6 +96,10 @@ export const createTrpcHandler = (deps: {
       setRoute(res, calls.length === 1 && procedures.has(only) ? `/trpc/${only}` : '/trpc');
       // Each call counts, also where they share a request.
       await deps.limits.ofAddress(res, clientOn(res), Math.min(calls.length, MAX_BATCH));
+      if (calls.some(isForLeader) && deps.forwarding !== undefined) {
+        await deps.forwarding.send(req, res);
+        return;
+      }
       const anonymous = req.headers.authorization === undefined;
       const requestId = requestIdOn(res);
       const ctx = anonymous

@@ -6,6 +6,7 @@ import { createRouter } from '../../../router/router.ts';
 import { fakeServices } from '../../../router/testing/fake-services.ts';
 import type { ServiceCall } from '../../../router/testing/fake-services.ts';
 import type { Services } from '../../../router/services.ts';
+import type { Forwarding } from '../forwarding.ts';
 import type { ComponentState } from '../health.ts';
 import { createHttpServer } from '../server.ts';
 import type { Admission, HttpLimits, HttpServer } from '../server.ts';
@@ -41,6 +42,7 @@ export const startServer = async (
     readonly limits?: HttpLimits;
     readonly access?: Access;
     readonly admission?: Admission;
+    readonly forwarding?: Forwarding;
   } = {},
 ): Promise<TestServer> => {
   const { services, calls } = fakeServices(options.services);
@@ -61,6 +63,7 @@ export const startServer = async (
     version: '1.2.3',
     ...(options.admission === undefined ? {} : { admission: options.admission }),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
+    ...(options.forwarding === undefined ? {} : { forwarding: options.forwarding }),
   });
   const { url } = await http.listen({ host: '127.0.0.1', port: 0 });
   return {
