@@ -1,22 +1,23 @@
 import { describe, expect, test } from 'vitest';
 import type { CompiledFilters } from '../../../src/events/compiled.ts';
 import type { CrucibleEvent, NewEvent } from '../../../src/events/envelope.ts';
+import type { Clock } from '../../../src/kernel/clock.ts';
 import { silentLogger } from '../../../src/kernel/logger.ts';
 import { createLog, idleReactor } from '../../../src/log/create-log.ts';
 import type { EventPage, EventQuery, Log, ReplayItem } from '../../../src/log/log.ts';
 import { sampleEvent } from '../../support/sample-events.ts';
 import { failure, type Database, type StoreHarness } from './harness.ts';
 
-/** What the log promises, on every storage. */
-export const describeLog = (harness: StoreHarness): void => {
+export type OpenLog = (database: Database, clock: Clock) => Promise<Log>;
+
+/** As the process that writes has it. */
+const openWriting: OpenLog = async (database, clock) =>
+  createLog({ store: await database.store(), reactor: idleReactor, clock, logger: silentLogger });
+
+/** What the log promises, on every storage, to the process that writes and to those that follow it. */
+export const describeLog = (harness: StoreHarness, openBy: OpenLog = openWriting): void => {
   const clock = { nowMs: 1_700_000_000_000 };
-  const openOn = async (database: Database): Promise<Log> =>
-    createLog({
-      store: await database.store(),
-      reactor: idleReactor,
-      clock: { now: () => clock.nowMs },
-      logger: silentLogger,
-    });
+  const openOn = (database: Database): Promise<Log> => openBy(database, { now: () => clock.nowMs });
   const open = async (): Promise<Log> => openOn(await harness.database());
 
   describe(`the log on ${harness.name}`, () => {
