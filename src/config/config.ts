@@ -55,6 +55,9 @@ interface HttpAccessConfig {
   };
 }
 
+/** `auto`: for people on a terminal, else for programs. */
+export type LogFormat = 'auto' | 'json' | 'pretty';
+
 /** Everything that can be set, as the rest of the program sees it. Read from file, variables and flags by `load.ts` only. */
 export interface Config {
   readonly host: string;
@@ -110,6 +113,9 @@ export interface Config {
   /** Who may read `/metrics`. */
   readonly metrics: 'open' | 'key' | 'off';
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  readonly logFormat: LogFormat;
+  /** Whether colours are wanted, on a terminal. */
+  readonly logColors: boolean;
   /** All of it as it was given, by name, for who compares. With secrets. */
   readonly settings: Settings;
 }

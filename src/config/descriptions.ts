@@ -136,4 +136,8 @@ export const DESCRIPTIONS: Readonly<Record<SettingName, Description>> = {
     unset: '`open` where `host` is loopback and no proxy is trusted, else `key`',
   },
   log_level: { meaning: '`debug`, `info`, `warn` or `error`.' },
+  log_format: {
+    meaning:
+      '`json`: one object a line. `pretty`: a readable line each. `auto`: readable on a terminal, else JSON. Colours are for terminals, and `NO_COLOR` turns them off.',
+  },
 };

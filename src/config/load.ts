@@ -86,6 +86,8 @@ export const loadConfig = (sources: ConfigSources): Config => {
     internal: readInternal(settings).internal,
     metrics: settings.metrics ?? defaultMetrics(settings),
     logLevel: settings.log_level,
+    logFormat: settings.log_format,
+    logColors: (sources.env['NO_COLOR'] ?? '') === '',
     settings,
   };
 };

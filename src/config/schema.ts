@@ -232,6 +232,7 @@ export const SETTINGS = {
     variable: 'CRUCIBLE_LOG_LEVEL',
     schema: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   },
+  log_format: { variable: 'CRUCIBLE_LOG_FORMAT', schema: z.enum(['auto', 'json', 'pretty']).default('auto') },
 } as const satisfies Record<string, Setting>;
 
 interface Setting {

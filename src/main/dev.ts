@@ -48,7 +48,12 @@ const describe = (error: unknown): string => {
 };
 
 const config = configuration();
-const logger = createPinoLogger(config.logLevel).child({ component: 'supervisor' });
+const logger = createPinoLogger({
+  level: config.logLevel,
+  format: config.logFormat,
+  colors: config.logColors,
+  isTerminal: process.stderr.isTTY,
+}).child({ component: 'supervisor' });
 const temporal = temporalProcess({
   config,
   cacheDir: cacheDir(env, homedir()),

@@ -1,11 +1,42 @@
-import { pino } from 'pino';
+import { pino, type DestinationStream } from 'pino';
+import { prettyFactory } from 'pino-pretty';
+import type { LogFormat } from '../config/config.ts';
 import type { Logger } from '../kernel/logger.ts';
 
+export interface PinoLoggerOptions {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  /** `auto`: for people on a terminal, else for programs. */
+  readonly format: LogFormat;
+  /** Whether colours are wanted, where they can be shown. */
+  readonly colors: boolean;
+  readonly isTerminal: boolean;
+  /** Gets whole lines. Default stderr: stdout is for what was asked for (`ready <url>`). */
+  readonly destination?: DestinationStream;
+}
+
+/** `12:30:00.123 WARN  Temporal cannot be reached {"component":"dispatch"}`, and the stack of an error below. */
+const readable = (to: DestinationStream, colors: boolean): DestinationStream => {
+  const format = prettyFactory({
+    colorize: colors,
+    colorizeObjects: false,
+    singleLine: true,
+    translateTime: 'SYS:HH:MM:ss.l',
+    customPrettifiers: { level: (level) => String(level).toUpperCase().padEnd(5) },
+  });
+  return { write: (line) => void to.write(format(line)) };
+};
+
 /**
- * Structured logs, one JSON object a line on stderr: stdout is for what was asked for (`ready <url>`).
+ * Structured logs on stderr, one JSON object a line; where people read along, one readable line each.
  * Fields that could hold a secret are cut out, whatever put them there.
  */
-export const createPinoLogger = (level: 'debug' | 'info' | 'warn' | 'error'): Logger =>
+export const createPinoLogger = ({
+  level,
+  format,
+  colors,
+  isTerminal,
+  destination = pino.destination({ dest: 2, sync: true }),
+}: PinoLoggerOptions): Logger =>
   pino(
     {
       level,
@@ -28,5 +59,7 @@ export const createPinoLogger = (level: 'debug' | 'info' | 'warn' | 'error'): Lo
         censor: '[redacted]',
       },
     },
-    pino.destination({ dest: 2, sync: true }),
+    format === 'pretty' || (format === 'auto' && isTerminal)
+      ? readable(destination, colors && isTerminal)
+      : destination,
   );

@@ -40,7 +40,12 @@ const configuration = (): Config => {
 };
 
 const config = configuration();
-const logger = createPinoLogger(config.logLevel);
+const logger = createPinoLogger({
+  level: config.logLevel,
+  format: config.logFormat,
+  colors: config.logColors,
+  isTerminal: process.stderr.isTTY,
+});
 const version = readVersion();
 
 const stopped = new AbortController();
