@@ -3,6 +3,7 @@ import type { HookScope, HookWriteOptions } from '../hooks/service.ts';
 import type { Idempotency } from '../src/log/log.ts';
 import type { Caller, RequestContext } from './context.ts';
 import { idOfCursor, pageOf } from './cursor.ts';
+import { hookFields } from './hook-document.ts';
 import { hookPageSchema, hookSchema, hookView } from './hook-views.ts';
 import { runPageSchema, runView } from './run-views.ts';
 import { cursorSchema, idSchema, issueSchema, limitSchema, runStateSchema } from './schemas.ts';
@@ -11,35 +12,38 @@ import { createTrpcRouter, requires, rest } from './trpc.ts';
 import { isVisible } from './visible.ts';
 
 const hookId = idSchema('notify-important', "The hook's name.");
-const anything = (description: string, example: unknown) =>
-  z.unknown().optional().meta({ description, example });
 
-/**
- * The fields of a hook file, for the document. They are not checked here: the service checks files and requests by the
- * same rules, and reports everything that is wrong at once.
- */
+/** Documented in whole, and judged by the service, which reports everything that is wrong at once. */
+const documented = (field: keyof typeof hookFields, example: unknown) =>
+  z
+    .unknown()
+    .optional()
+    .meta({ ...hookFields[field], example });
+
 const definitionFields = {
-  name: anything('Also the id: [a-z0-9-].', 'notify-important'),
-  description: anything('What it is for.', 'Push a notification when a note is important'),
-  version: anything('Semver.', '1.0.0'),
-  enabled: anything('False: matched events are recorded as skipped.', true),
-  worlds: anything('The worlds it sees.', ['default']),
-  trigger: anything('When it runs.', { timing: 'post', events: [{ event_type: 'custom.note.imported' }] }),
-  condition: anything('A CEL expression, or a script.', { when: 'size(event.payload.tags) > 1' }),
-  action: anything('What it does.', {
+  name: documented('name', 'notify-important'),
+  description: documented('description', 'Push a notification when a note is important'),
+  version: documented('version', '1.0.0'),
+  enabled: documented('enabled', true),
+  worlds: documented('worlds', ['default']),
+  trigger: documented('trigger', { timing: 'post', events: [{ event_type: 'custom.note.imported' }] }),
+  condition: documented('condition', { when: 'size(event.payload.tags) > 1' }),
+  action: documented('action', {
     type: 'http',
     method: 'POST',
     url: 'https://ntfy.example.org/crucible',
   }),
-  permissions: anything('What its script may do.', []),
-  options: anything('Timeout, retry and the like.', { timeout_ms: 10_000 }),
-  tests: anything('Examples that it proves itself by.', []),
-  documentation: anything('Markdown for people.', '# What it does'),
+  permissions: documented('permissions', []),
+  options: documented('options', { timeout_ms: 10_000 }),
+  tests: documented('tests', []),
+  documentation: documented('documentation', '# What it does'),
 };
+/** Read by the document alone. */
+const judged = { required: ['name', 'trigger', 'action'], strict: true };
 const createSchema = z
   .looseObject(definitionFields)
-  .meta({ description: 'A hook, as its file would say it.' });
-const replaceSchema = z.looseObject({ id: hookId, ...definitionFields });
+  .meta({ description: 'A hook, as its file would say it.', ...judged });
+const replaceSchema = z.looseObject({ id: hookId, ...definitionFields }).meta({ ...judged });
 
 /** Hooks: what the product does by itself about events. */
 export const createHooksRouter = (services: Pick<Services, 'hooks' | 'runs'>) => {

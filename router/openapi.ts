@@ -79,9 +79,15 @@ const finish = (operation: Mutable, route: Route, links: JsonObject): void => {
   tidyContent(body);
   const json = asObject(body['application/json']);
   const { catchall } = route.input.def;
-  const strict = catchall instanceof z.ZodNever;
+  // What is judged by a service, and so is loose here, says itself what the service will not take.
+  const { required, strict = catchall instanceof z.ZodNever } = route.input.meta() ?? {};
   if (json['schema'] === undefined) return;
-  const schema: Mutable = { ...asObject(json['schema']), ...(strict ? { additionalProperties: false } : {}) };
+  const schema: Mutable = {
+    ...asObject(json['schema']),
+    ...(Array.isArray(required) && { required: required as string[] }),
+    ...(strict === true && { additionalProperties: false }),
+  };
+  delete schema['strict'];
   json['schema'] = schema;
   // No body is an empty object.
   asObject(operation['requestBody'])['required'] = schema['required'] !== undefined;
