@@ -8,6 +8,7 @@ import { runFrom } from '../../src/dispatch/rows.ts';
 import { ATTEMPT_TABLE, RUN_TABLE } from '../../src/dispatch/run.ts';
 import { openDispatch } from '../../src/main/open-dispatch.ts';
 import { openServices } from '../../src/main/open-services.ts';
+import { openState } from '../../src/main/open-state.ts';
 import { systemOrigin } from '../../src/main/system-origin.ts';
 import { createConnectedAgents } from '../../src/stream/connected-agents.ts';
 import type { WebhookInput } from '../../src/webhooks/webhook.ts';
@@ -35,7 +36,7 @@ export const webhookProduct = async (temporal: { address: string; namespace: str
   };
   const { webhooks, policies } = await openServices(
     deps,
-    { log, targets, buildEvent, connections: createConnectedAgents() },
+    { log, writer: openState(log), targets, buildEvent, connections: createConnectedAgents() },
     closers,
   );
   const dispatch = openDispatch({ config, logger }, { log, policies, buildEvent, useMode }, closers);

@@ -20,6 +20,7 @@ import { openAccess } from './open-access.ts';
 import { openDispatch } from './open-dispatch.ts';
 import { openLog } from './open-log.ts';
 import { openServices } from './open-services.ts';
+import { openState } from './open-state.ts';
 import { openStream } from './open-stream.ts';
 import { pathsOf } from './paths.ts';
 import { tellSettingsChange } from './settings-change.ts';
@@ -85,7 +86,7 @@ const open = async (deps: CrucibleDeps, closers: Closers): Promise<Crucible> => 
   const agents = createConnectedAgents();
   const { policies, egress, ...services } = await openServices(
     deps,
-    { log, targets, buildEvent, connections: agents },
+    { log, writer: openState(log), targets, buildEvent, connections: agents },
     closers,
   );
   await services.memory.start();

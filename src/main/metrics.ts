@@ -9,7 +9,7 @@ import type { Temporal } from '../temporal/temporal.ts';
 export interface Metrics {
   readonly registry: Registry;
   /** The same log; appends by way of it are counted and timed. */
-  readonly observed: (log: Log) => Log;
+  readonly observed: <L extends Log>(log: L) => L;
   /** A gauge that is read when somebody asks for the metrics. */
   readonly watch: (name: string, help: string, read: () => number) => void;
 }

@@ -73,13 +73,15 @@ export const openAgents = (
     readonly sandbox: Sandbox;
     readonly runs: RunReads;
     readonly logger: Logger;
+    /** Another process writes, and notes the worlds that are written to. */
+    readonly following?: boolean;
   },
   closers: Closers,
 ): AgentServices => {
   const { log, writer, egress, sandbox, runs, logger } = deps;
   const shared = { log, writer, clock };
   const worlds = createWorldService({ ...shared, holds: holdsOf(log), logger });
-  const looked = worlds.start();
+  const looked = deps.following ? undefined : worlds.start();
   closers.add(async () => {
     await looked;
     await worlds.stop();

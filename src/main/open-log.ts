@@ -6,8 +6,7 @@ import { createTargetReactor, type TargetReactor } from '../dispatch/reactor.ts'
 import { catalogue } from '../events/catalogue.ts';
 import { systemClock as clock } from '../kernel/clock.ts';
 import { newId } from '../kernel/ids.ts';
-import { createLog } from '../log/create-log.ts';
-import type { Log } from '../log/log.ts';
+import { createLog, type LeadingLog } from '../log/create-log.ts';
 import { openSurrealStore } from '../surreal/surreal-store.ts';
 import { loadTargets as loadWebhookTargets } from '../webhooks/targets.ts';
 import { awaitLease } from './await-lease.ts';
@@ -29,7 +28,7 @@ export const openLog = async (
   }: Pick<CrucibleDeps, 'config' | 'logger' | 'onFatal'> & { readonly turn?: Turn },
   closers: Closers,
 ): Promise<{
-  readonly log: Log;
+  readonly log: LeadingLog;
   readonly bus: Bus;
   readonly targets: TargetReactor['targets'];
   readonly useMode: UseMode;

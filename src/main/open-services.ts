@@ -20,6 +20,7 @@ import type { Log } from '../log/log.ts';
 import type { MemoryService } from '../memory/memory.ts';
 import { createWebhookService } from '../webhooks/service.ts';
 import type { WebhookService } from '../webhooks/webhook.ts';
+import type { StateWriter } from '../state/writer.ts';
 import type { Closers } from './closers.ts';
 import type { CrucibleDeps } from './deps.ts';
 import { openAgents } from './open-agents.ts';
@@ -28,7 +29,6 @@ import { openFiles } from './open-files.ts';
 import { openGraph } from './open-graph.ts';
 import { openEmbeddings } from './open-embeddings.ts';
 import { openMemory } from './open-memory.ts';
-import { openState } from './open-state.ts';
 import { systemOrigin } from './system-origin.ts';
 
 export interface OpenServices extends AgentServices {
@@ -47,42 +47,55 @@ export interface OpenServices extends AgentServices {
   readonly policies: Policies;
 }
 
+/** A log that tells nobody of its commits: for what would act on them. */
+const unheard = (log: Log): Log => ({ ...log, onCommit: () => () => undefined });
+
 /** The services over the log, and the executors of runs. */
 export const openServices = async (
   deps: CrucibleDeps,
   {
     log,
+    writer,
     targets,
     buildEvent,
     connections,
+    following = false,
   }: {
     readonly log: Log;
+    readonly writer: StateWriter;
     readonly targets: TargetReactor['targets'];
     readonly buildEvent: BuildEvent;
     readonly connections: AgentConnections;
+    /**
+     * Another process writes: these are read only, and do nothing by themselves. Nothing is searched by meaning.
+     * Default false.
+     */
+    readonly following?: boolean;
   },
   closers: Closers,
 ): Promise<OpenServices> => {
   const { config } = deps;
+  const acting = following ? unheard(log) : log;
   const logger = (component: string) => deps.logger.child({ component });
   const { policies, events, custom, egress, sandbox, box } = await openExecutors(
     deps,
     { log, targetOf: (id) => targets().get(id), connections },
     closers,
   );
-  const writer = openState(log);
-  const { embeddings } = config;
   const semantic = await openEmbeddings(
-    { embeddings, log, egress, buildEvent, logger: deps.logger },
+    { embeddings: following ? undefined : config.embeddings, log, egress, buildEvent, logger: deps.logger },
     closers,
   );
   const { memory, documents } = openMemory(
-    { log, writer, semantic, logger: logger('memory'), accessed: config.memoryAccessed },
+    { log: acting, writer, semantic, logger: logger('memory'), accessed: config.memoryAccessed },
     closers,
   );
   const runs = createRunService({ log, policies, buildEvent, clock });
   return {
-    ...openAgents({ log, writer, egress, sandbox, runs, logger: logger('agents') }, closers),
+    ...openAgents(
+      { log: acting, writer, egress, sandbox, runs, logger: logger('agents'), following },
+      closers,
+    ),
     events,
     files: openFiles(deps, { log, writer, documents }, closers),
     egress,
