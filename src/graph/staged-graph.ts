@@ -113,16 +113,12 @@ const createStage = (records: Records, world: string) => {
         goneWith: undefined,
       });
     }
-    await loadNodes(
-      changes.flatMap((change) => {
-        if (change.op === 'add_node') return [change.node.id];
-        return change.op === 'remove_node' ? [change.id] : [change.edge.from, change.edge.to];
-      }),
-    );
-    const rows = await readEdges(
-      records,
-      [...edges.keys()].map((id) => rowIdOf(world, id)),
-    );
+    const named = changes.flatMap((change) => {
+      if (change.op === 'add_node') return [change.node.id];
+      return change.op === 'remove_node' ? [change.id] : [change.edge.from, change.edge.to];
+    });
+    const edgeRows = [...edges.keys()].map((id) => rowIdOf(world, id));
+    const [rows] = await Promise.all([readEdges(records, edgeRows), loadNodes(named)]);
     for (const row of rows) edges.set(row.edge, stored(row));
   };
 

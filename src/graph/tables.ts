@@ -1,7 +1,10 @@
 import type { Records, Row, TableDefinition } from '../log/records.ts';
 import type { NodeKind } from '../state/change.ts';
 
-export const NODE_TABLE: TableDefinition = { name: 'graph_node', indexes: [] };
+/** Nodes of tags change with each memory that has them, and a change looks at rows twice. */
+const REMEMBERED = { recent: 4_000, recentReads: true } as const;
+
+export const NODE_TABLE: TableDefinition = { name: 'graph_node', indexes: [], ...REMEMBERED };
 
 /** Each index ends in the edge's id, which is unique in its world: what pages go on after. */
 export const EDGE_TABLE: TableDefinition = {
@@ -12,6 +15,7 @@ export const EDGE_TABLE: TableDefinition = {
     { name: 'graph_edge_to', fields: ['world', 'to', 'edge'] },
     { name: 'graph_edge_kind', fields: ['world', 'kind', 'edge'] },
   ],
+  ...REMEMBERED,
 };
 
 /** What has been told of by an event, so that it is told once: see `discoveries.ts`. */

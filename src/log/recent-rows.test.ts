@@ -131,6 +131,47 @@ describe('a store that remembers its last rows', () => {
       expect(read).toEqual([['a'], ['a']]);
     });
 
+    it('looks once for what is not there, and shows it when it has come', async () => {
+      const { numbersOf, read, write } = await openWithStored();
+      expect(await numbersOf('read', ['none', 'a'])).toEqual(['a1']);
+      expect(await numbersOf('read', ['a', 'none'])).toEqual(['a1']);
+      expect(read).toEqual([['none', 'a']]);
+      await write({ insert: [row('none', 1)] }, 'read');
+      expect(await numbersOf('read', ['none'])).toEqual(['none1']);
+    });
+
+    it('does not take for absent what comes while it is looked for', async () => {
+      const { numbersOf, write, reading } = await openWithStored();
+      const answer = Promise.withResolvers<void>();
+      reading.answer = answer.promise;
+      const early = numbersOf('read', ['none']);
+      await write({ insert: [row('none', 1)] }, 'read');
+      await write({ insert: ['b', 'c', 'd'].map((id) => row(id, 1)) }, 'read');
+      answer.resolve();
+      expect(await early).toEqual([]);
+      expect(await numbersOf('read', ['none'])).toEqual(['none1']);
+    });
+
+    it('does not take for absent what a commit of unknown outcome has brought', async () => {
+      const { numbersOf, write, planted } = await openWithStored();
+      expect(await numbersOf('read', ['none'])).toEqual([]);
+      planted.commit = async (commit) => {
+        await commit();
+        throw new CommitFailure('unknown', 'no answer');
+      };
+      await expect(write({ insert: [row('none', 1)] }, 'read')).rejects.toThrow('no answer');
+      expect(await numbersOf('read', ['none'])).toEqual(['none1']);
+    });
+
+    it('keeps no row that is large', async () => {
+      const { store, write, read } = await openWithStored();
+      const large = { ...row('large', 1), text: 'x'.repeat(20_000) };
+      await write({ insert: [large, row('small', 1)] }, 'read');
+      expect(await store.getRows('read', ['large', 'small'])).toEqual([large, row('small', 1)]);
+      await store.getRows('read', ['large']);
+      expect(read).toEqual([['large'], ['large']]);
+    });
+
     it('shows a change and a removal', async () => {
       const { value, write } = await openWithStored();
       await value();

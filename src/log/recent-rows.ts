@@ -1,9 +1,11 @@
+import type { JsonValue } from '../kernel/json.ts';
 import type { Row, TableDefinition } from './records.ts';
 import type { Batch, LogStore } from './store.ts';
 
 /** What is kept of one table. */
 interface Kept {
-  readonly rows: Map<string, Row>;
+  /** Null: it was looked for and is not there. */
+  readonly rows: Map<string, Row | null>;
   readonly capacity: number;
   readonly reads: boolean;
   /** Ids that commits under way change, each with how many of these there are. */
@@ -12,9 +14,13 @@ interface Kept {
   readonly asked: Set<Set<string>>;
 }
 
+/** Larger rows are not kept: so many characters and values. */
+const MAX_SIZE = 16_384;
+
 /**
  * A store that remembers the rows written last of those tables that ask for it (`recent`): what changes a row again a
- * moment later need not read it. Of some it remembers those that were read, too (`recentReads`).
+ * moment later need not read it. Of some it remembers those that were read, too, and which ones were not there
+ * (`recentReads`): who decides to make a row has looked for it, and the append loop looks again.
  *
  * Guarantee: a remembered row is what the store says, because it is this process alone that writes. A row is forgotten
  * when a commit that changes it begins, and remembered again when that commit went through and no later one has begun
@@ -45,8 +51,9 @@ export const withRecentRows = (store: LogStore, tables: readonly TableDefinition
   };
 
   const forget = ({ writes }: Batch): void => {
-    for (const { table, update, remove } of writes) {
+    for (const { table, insert, update, remove } of writes) {
       const rows = kept.get(table)?.rows;
+      for (const { id } of insert) rows?.delete(id);
       for (const { id } of update) rows?.delete(id);
       for (const id of remove) rows?.delete(id);
     }
@@ -64,8 +71,8 @@ export const withRecentRows = (store: LogStore, tables: readonly TableDefinition
     for (const { table, insert, update } of writes) {
       const known = kept.get(table);
       if (known === undefined) continue;
-      for (const row of insert) known.rows.set(row.id, row);
-      for (const row of update) known.rows.set(row.id, row);
+      for (const row of insert) keep(known, row);
+      for (const row of update) keep(known, row);
       shrink(known);
     }
   };
@@ -77,7 +84,8 @@ export const withRecentRows = (store: LogStore, tables: readonly TableDefinition
     known.asked.add(asked);
     try {
       const rows = await store.getRows(table, ids);
-      for (const row of rows) if (asked.has(row.id)) known.rows.set(row.id, row);
+      for (const row of rows) if (asked.delete(row.id)) keep(known, row);
+      for (const id of asked) known.rows.set(id, null);
       shrink(known);
       return rows;
     } finally {
@@ -120,6 +128,27 @@ export const withRecentRows = (store: LogStore, tables: readonly TableDefinition
   };
 };
 
+const keep = ({ rows }: Kept, row: Row): void => {
+  if (isSmall(row)) rows.set(row.id, row);
+};
+
+/** Whether a value has no more than `MAX_SIZE` characters and values; looks at no more than that. */
+const isSmall = (value: JsonValue): boolean => {
+  let left = MAX_SIZE;
+  const count = (part: JsonValue): boolean => {
+    left -= typeof part === 'string' ? part.length + 1 : 1;
+    if (left < 0) return false;
+    if (typeof part !== 'object' || part === null) return true;
+    return Array.isArray(part)
+      ? part.every((item: JsonValue) => count(item))
+      : Object.entries(part).every(([name, item]) => {
+          left -= name.length;
+          return count(item);
+        });
+  };
+  return count(value);
+};
+
 const shrink = ({ rows, capacity }: Kept): void => {
   for (const id of rows.keys()) {
     if (rows.size <= capacity) break;
@@ -127,5 +156,5 @@ const shrink = ({ rows, capacity }: Kept): void => {
   }
 };
 
-const entryOf = (id: string, row: Row | undefined): (readonly [string, Row])[] =>
-  row === undefined ? [] : [[id, row]];
+const entryOf = (id: string, row: Row | null | undefined): (readonly [string, Row])[] =>
+  row === undefined || row === null ? [] : [[id, row]];

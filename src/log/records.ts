@@ -23,7 +23,7 @@ export interface TableDefinition {
   };
   /** How many of the rows that were written last the append loop keeps in memory, so as not to read what it has just written. Default 0. */
   readonly recent?: number;
-  /** Whether rows that were read are kept among these too: for those that are read far more often than written. */
+  /** Whether rows that were read, or looked for in vain, are kept among these too. */
   readonly recentReads?: boolean;
 }
 

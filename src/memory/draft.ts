@@ -136,17 +136,19 @@ export const addMemory = async (plan: MemoryPlan, draft: ReadDraft, made: NewMem
     file: made.file ?? null,
     agent: made.agent ?? null,
     created_by: made.actor,
-    // A memory whose node is still being taken away may come again under its id.
-    edges: (await plan.card(id))?.edges ?? [],
+    edges: [],
     created_at: now,
     updated_at: now,
     listed: null,
     newest: null,
     oldest: null,
   };
+  await Promise.all([plan.load([id]), plan.expect(card)]);
   await plan.setMemory(memoryRow(plan.world, id, draft));
-  await plan.setCard(card);
-  return card;
+  // A memory whose node is still being taken away may come again under its id.
+  const whole = { ...card, edges: (await plan.card(id))?.edges ?? [] };
+  await plan.setCard(whole);
+  return whole;
 };
 
 /** Gives a memory another text, name or metadata. */
@@ -162,6 +164,7 @@ export const rewriteMemory = async (
     ...(changed.file === undefined ? {} : { file: changed.file }),
     updated_at: Math.max(changed.now, card.updated_at),
   };
+  await Promise.all([plan.load([card.id]), plan.expect(after)]);
   await plan.setMemory(memoryRow(plan.world, card.id, draft));
   await plan.setCard(after);
   return after;

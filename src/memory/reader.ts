@@ -14,6 +14,8 @@ import {
 } from './tables.ts';
 
 const MAX_BACKLINKS = 100;
+/** Keys of referrers that are looked up before it is known whether they count. */
+const MAX_FIRSTS = 8;
 
 export const contentOf = (row: MemoryRow): string => row.content ?? row.former_content ?? '';
 
@@ -98,25 +100,36 @@ export const createReader = (records: Records): MemoryReader => {
 
   const referrers: MemoryReader['referrers'] = async (of, most) => {
     const found = new Set<string>();
+    const limit = Math.min(1_000, most + 2);
+    const page = async (key: string, after?: string): Promise<readonly ReferenceRow[]> =>
+      (await records.byIndex({
+        table: REFERENCE_TABLE.name,
+        index: 'memory_reference_key',
+        equals: [of.world, key],
+        limit,
+        ...(after === undefined ? {} : { after }),
+      })) as readonly ReferenceRow[];
+    const named = namesOf(of);
+    const keys = [`m:${of.id}`, ...named.map((name) => `n:${name}`)];
+    // All at once, although whose a name is, is not known yet: one more page costs less than one more wait.
+    const [owners, firsts] = await Promise.all([
+      records.getMany(
+        NAME_TABLE.name,
+        named.map((name) => `${of.world}/${name}`),
+      ),
+      Promise.all(keys.slice(0, MAX_FIRSTS).map((key) => page(key))),
+    ]);
     // Whoever uses a name that means a namesake does not point here, and may be one of very many.
-    const names = (await records.getMany(
-      NAME_TABLE.name,
-      namesOf(of).map((name) => `${of.world}/${name}`),
-    )) as readonly NameRow[];
-    const owned = names.filter(({ owner }) => owner === of.id);
-    const keys = [`m:${of.id}`, ...owned.map(({ id }) => `n:${id.slice(of.world.length + 1)}`)];
-    for (const key of keys) {
-      for (let after: string | undefined; found.size <= most;) {
-        const rows = (await records.byIndex({
-          table: REFERENCE_TABLE.name,
-          index: 'memory_reference_key',
-          equals: [of.world, key],
-          limit: Math.min(1_000, most + 2),
-          ...(after === undefined ? {} : { after }),
-        })) as readonly ReferenceRow[];
+    const owned = new Set(
+      (owners as readonly NameRow[]).filter(({ owner }) => owner === of.id).map(({ id }) => id),
+    );
+    for (const [i, key] of keys.entries()) {
+      if (i > 0 && !owned.has(`${of.world}/${key.slice(2)}`)) continue;
+      for (let rows = firsts[i] ?? (await page(key)); found.size <= most;) {
         for (const { from } of rows) if (from !== of.id) found.add(from);
-        after = rows.at(-1)?.from;
-        if (rows.length < Math.min(1_000, most + 2)) break;
+        const after = rows.at(-1)?.from;
+        if (rows.length < limit || after === undefined) break;
+        rows = await page(key, after);
       }
     }
     return { ids: [...found].slice(0, most), more: found.size > most };
@@ -138,8 +151,10 @@ export const createReader = (records: Records): MemoryReader => {
     card,
     referrers,
     async detail(id, visible) {
-      const found = await card(id, visible);
-      const row = (await records.get(MEMORY_TABLE.name, id)) as MemoryRow | undefined;
+      const [found, row] = (await Promise.all([card(id, visible), records.get(MEMORY_TABLE.name, id)])) as [
+        CardRow,
+        MemoryRow | undefined,
+      ];
       if (row === undefined) throw noSuchMemory(id);
       const [links, backlinks] = await Promise.all([linksOf(found), backlinksOf(found)]);
       return { ...viewOf(found, row), links, backlinks: backlinks.links, more_backlinks: backlinks.more };

@@ -1,11 +1,15 @@
 import type { JsonObject } from '../kernel/json.ts';
 import type { Row, TableDefinition } from '../log/records.ts';
 
+/** A change looks at rows twice, in its decision and in the append loop, and who asks for it then looks at the same ones. */
+const REMEMBERED = { recent: 2_000, recentReads: true } as const;
+
 /** The memory itself. One that went into another keeps its text as `former_content`, where no search finds it. */
 export const MEMORY_TABLE: TableDefinition = {
   name: 'memory',
   indexes: [],
   search: { name: 'memory_text', field: 'content', within: 'world' },
+  ...REMEMBERED,
 };
 
 /** All of a memory but its text: what lists, filters and links are decided on. */
@@ -16,22 +20,25 @@ export const CARD_TABLE: TableDefinition = {
     { name: 'memory_card_newest', fields: ['world', 'newest'] },
     { name: 'memory_card_oldest', fields: ['world', 'oldest'] },
   ],
+  ...REMEMBERED,
 };
 
 /** Who holds a tag. */
 export const TAG_TABLE: TableDefinition = {
   name: 'memory_tag',
   indexes: [{ name: 'memory_tag_members', fields: ['world', 'tag', 'memory'] }],
+  ...REMEMBERED,
 };
 
 /** Who points to a name (`n:deep learning`) or to a memory (`m:msg_…`). */
 export const REFERENCE_TABLE: TableDefinition = {
   name: 'memory_reference',
   indexes: [{ name: 'memory_reference_key', fields: ['world', 'key', 'from'] }],
+  ...REMEMBERED,
 };
 
 /** Whom a name means: the oldest of those who have it. */
-export const NAME_TABLE: TableDefinition = { name: 'memory_name', indexes: [] };
+export const NAME_TABLE: TableDefinition = { name: 'memory_name', indexes: [], ...REMEMBERED };
 
 /** Who has a name, too. */
 export const NAMESAKE_TABLE: TableDefinition = {
@@ -43,7 +50,7 @@ export const NAMESAKE_TABLE: TableDefinition = {
 export const WORK_TABLE: TableDefinition = { name: 'memory_work', indexes: [] };
 
 /** One row a world: how many memories it has, and a revision that guards every write. */
-export const WORLD_TABLE: TableDefinition = { name: 'memory_world', indexes: [] };
+export const WORLD_TABLE: TableDefinition = { name: 'memory_world', indexes: [], ...REMEMBERED };
 
 export const MEMORY_TABLES: readonly TableDefinition[] = [
   MEMORY_TABLE,

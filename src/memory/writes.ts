@@ -106,6 +106,7 @@ export const createWrites = (deps: MemoryDeps): Pick<MemoryService, 'create' | '
       ];
       await write({ world, intended, idempotency }, async (plan, passed) => {
         const { patch } = payloadOf(passed, 'memory.updated');
+        await plan.load([id]);
         const card = await changeable(plan, id);
         assertNoFile(card);
         const before = await stored(plan, card);
@@ -123,6 +124,7 @@ export const createWrites = (deps: MemoryDeps): Pick<MemoryService, 'create' | '
       const intended: Proposal[] = [deletedOf(id, undefined, reason)];
       await write({ world, intended, idempotency }, async (plan, passed) => {
         const { reason: why } = payloadOf(passed, 'memory.deleted');
+        await plan.load([id]);
         const card = await plan.card(id);
         if (card !== undefined) assertNoFile(card);
         await removeMemory(plan, id, why);

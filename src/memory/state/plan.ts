@@ -45,6 +45,8 @@ export interface MemoryPlan {
   memory(id: string): Promise<MemoryRow | undefined>;
   /** Reads many at once. */
   load(ids: readonly string[]): Promise<void>;
+  /** Reads in one go what it takes to set this card, whether there is one of its id already or not. */
+  expect(card: CardRow): Promise<void>;
   setMemory(row: MemoryRow): Promise<void>;
   setCard(card: CardRow): Promise<void>;
   /** Takes a memory away. */
@@ -81,6 +83,39 @@ export const createPlan = (
   const ofWorld = <R extends { readonly world: string }>(row: R | undefined): R | undefined =>
     row?.world === world ? row : undefined;
   const card = async (id: string): Promise<CardRow | undefined> => ofWorld(await cards.get(id));
+
+  /** By the key of the reference. */
+  const firstPages = new Map<string, Promise<readonly ReferenceRow[]>>();
+  const referrersPage = async (key: string, after: string | null): Promise<readonly ReferenceRow[]> =>
+    (await records.byIndex({
+      table: REFERENCE_TABLE.name,
+      index: 'memory_reference_key',
+      equals: [world, key],
+      limit: PAGE,
+      ...(after === null ? {} : { after }),
+    })) as readonly ReferenceRow[];
+  /** The first page of whom a reference comes from, read once: what this change does is put over it. */
+  const firstReferrers = (key: string): Promise<readonly ReferenceRow[]> => {
+    const page = firstPages.get(key) ?? referrersPage(key, null);
+    firstPages.set(key, page);
+    return page;
+  };
+
+  const expect = async (after: CardRow): Promise<void> => {
+    const { id } = after;
+    const before = cards.known(id);
+    const has = namesOf(after);
+    const had = before === undefined ? [] : namesOf(before);
+    const tagsOfBoth = [...listedTags(before), ...listedTags(after)];
+    const keysOfBoth = [...(before === undefined ? [] : referencesOf(before)), ...referencesOf(after)];
+    await Promise.all([
+      cards.load([id, ...after.added_links.map(({ to }) => to), ...after.sources]),
+      names.load([...has, ...had, ...linkNames(after)]),
+      tags.load(tagsOfBoth.map((tag) => `${world}/${tag}/${id}`)),
+      references.load(keysOfBoth.map((key) => `${world}/${key}/${id}`)),
+      ...has.filter((name) => !had.includes(name)).map((name) => firstReferrers(`n:${name}`)),
+    ]);
+  };
 
   /** Brings rows that follow from a card in step: those of `before` that `after` lacks go, the new ones come. */
   const follow = async (
@@ -129,6 +164,7 @@ export const createPlan = (
   };
 
   const setCard = async (given: CardRow): Promise<void> => {
+    await expect(given);
     const before = await cards.get(given.id);
     const found = given.state === 'active';
     const after: CardRow = {
@@ -237,13 +273,7 @@ export const createPlan = (
   ): Promise<string | undefined> => {
     let after = from;
     for (;;) {
-      const rows = (await records.byIndex({
-        table: REFERENCE_TABLE.name,
-        index: 'memory_reference_key',
-        equals: [world, key],
-        limit: PAGE,
-        ...(after === null ? {} : { after }),
-      })) as readonly ReferenceRow[];
+      const rows = await (after === null ? firstReferrers(key) : referrersPage(key, after));
       await cards.load(rows.map((row) => row.from));
       for (const row of references.seen(rows)) {
         if (own.has(row.from)) continue;
@@ -275,6 +305,7 @@ export const createPlan = (
     async load(ids) {
       await Promise.all([cards.load(ids), memories.load(ids)]);
     },
+    expect,
     setMemory: (row) => memories.set(row.id, row),
     setCard,
     remove,
@@ -300,6 +331,9 @@ export const createPlan = (
         if (state !== 'removing' && !(await settle(id, room))) work.push(await leave(SELF + id));
       const pending = new Map<string, string | null>([...keys].map((key) => [key, null]));
       if (resumed !== undefined && whole === undefined) pending.set(resumed.key, resumed.after);
+      await Promise.all(
+        [...pending].flatMap(([key, after]) => (after === null ? [firstReferrers(key)] : [])),
+      );
       for (const [key, after] of pending) {
         const left = await settleReferrers(key, after, room);
         if (left !== undefined) work.push(left);

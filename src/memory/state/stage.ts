@@ -9,6 +9,8 @@ const READ_ROWS = 1_000;
  */
 export interface Stage<R extends Row> {
   get(id: string): Promise<R | undefined>;
+  /** The row as it is now, if that is known without reading. */
+  known(id: string): R | undefined;
   /** Reads many at once, so that `get` of them asks nobody. */
   load(ids: Iterable<string>): Promise<void>;
   /** Says that there is no stored row of this id, where that is known. */
@@ -41,6 +43,7 @@ export const createStage = <R extends Row>(records: Records, table: string): Sta
 
   return {
     get,
+    known: (id) => (now.has(id) ? now.get(id) : before.get(id)),
     load,
     absent: (id) => {
       if (!before.has(id)) before.set(id, undefined);
