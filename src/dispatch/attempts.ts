@@ -38,8 +38,11 @@ export type AttemptAnswer =
 export interface AttemptDeps {
   readonly log: Log;
   readonly policies: Policies;
-  /** Saves the read of a row that this process has just written. */
-  readonly live: LiveRuns;
+  /**
+   * Saves the read of a row that this process has just written. Absent where another process writes: told a moment late,
+   * a row could say that an attempt is still to be made which is recorded already.
+   */
+  readonly live?: Pick<LiveRuns, 'get'>;
   readonly buildEvent: BuildEvent;
   readonly clock: Clock;
   /** 0 to 1. */
@@ -60,7 +63,7 @@ export const createAttempts = (deps: AttemptDeps): ((ask: AttemptAsk) => Promise
   const { log, policies, clock } = deps;
 
   const runOf = async (id: string): Promise<Run> => {
-    const live = deps.live.get(id);
+    const live = deps.live?.get(id);
     if (live !== undefined) return live;
     const row = await log.records.get(RUN_TABLE.name, id);
     if (row === undefined) throw new CrucibleError('not_found', `there is no run ${id}`);

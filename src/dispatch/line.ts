@@ -39,7 +39,12 @@ export const lineGuard = ({ target, token }: Claimer): Mutation => ({
   when: { token },
 });
 
-/** What this process knows of whose lines are: fed with every commit of the one writer, in the turn of its acknowledgement. */
+/**
+ * What this process knows of whose lines are: fed with every commit of the one writer, where that is this process in the
+ * turn of its acknowledgement, and in a worker a moment later. So it says early that a line is lost, so that nothing more
+ * is begun; what decides is the guard in each commit. It does not say so too early: an append resolves when this process
+ * has been told of it, and so the token of a new claimer is known here before that one asks.
+ */
 export const createLineHolders = (log: Log): ((target: string) => string | undefined) => {
   const tokens = new Map<string, string>();
   log.onCommit(({ changed }) => {

@@ -7,7 +7,8 @@ import { isFinal } from './states.ts';
  * The rows of the last runs that have not ended, as the last acknowledged commit left them.
  *
  * Guarantee: what is here is what the store says, because it is fed with every commit of the one writer, in the turn of
- * its acknowledgement. What is not here (an earlier process wrote it, or there are too many) is read from the store.
+ * its acknowledgement. What is not here (an earlier process wrote it, or there are too many) is read from the store. Only
+ * for the process that writes: another one is told of commits when they are in the store already.
  */
 export interface LiveRuns {
   committed(committed: Committed): void;

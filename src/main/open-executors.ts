@@ -40,11 +40,14 @@ export const openExecutors = async (
     log,
     targetOf,
     connections,
+    matchedElsewhere = false,
   }: {
     readonly log: Log;
     /** A hook or an agent as it is registered now; undefined: it is not any more. */
     readonly targetOf: (id: string) => Pick<Target, 'id' | 'enabled'> | undefined;
     readonly connections: AgentConnections;
+    /** Whether another process writes, and matches. */
+    readonly matchedElsewhere?: boolean;
   },
   closers: Closers,
 ): Promise<Executing> => {
@@ -72,7 +75,16 @@ export const openExecutors = async (
       clock,
       version,
     }),
-    webhook: createDeliveryExecutor({ log, egress, box, newId, clock, version, logger: logger('webhooks') }),
+    webhook: createDeliveryExecutor({
+      log,
+      egress,
+      box,
+      newId,
+      clock,
+      version,
+      logger: logger('webhooks'),
+      matchedElsewhere,
+    }),
     agent: agentExecutor(deps, { egress, sandbox, targetOf, connections }),
   });
   return { policies, events, custom, egress, sandbox, box };

@@ -30,6 +30,8 @@ export interface DeliveryDeps {
   readonly logger: Logger;
   /** Of Crucible, for `user-agent`. */
   readonly version: string;
+  /** Whether another process writes, and matches. */
+  readonly matchedElsewhere?: boolean;
 }
 
 /**

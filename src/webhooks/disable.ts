@@ -3,14 +3,16 @@ import { isCrucibleError } from '../kernel/errors.ts';
 import type { NewId } from '../kernel/ids.ts';
 import type { Origin } from '../kernel/origin.ts';
 import { buildEvent } from '../events/build.ts';
-import type { Log } from '../log/log.ts';
+import type { AppendRequest, Log } from '../log/log.ts';
 import type { TargetChange } from '../dispatch/target.ts';
-import { targetOf, WEBHOOK_TABLE, type WebhookRow } from './row.ts';
+import { asWebhookRow, targetOf, WEBHOOK_TABLE, type WebhookRow } from './row.ts';
 
 export interface DisableDeps {
   readonly log: Log;
   readonly newId: NewId;
   readonly clock: Clock;
+  /** Another process writes, which sees from the row what is matched (`withDisabledEndpoints`). */
+  readonly matchedElsewhere?: boolean;
 }
 
 /**
@@ -19,7 +21,7 @@ export interface DisableDeps {
  * @throws CrucibleError those of `Log.append`, but for `conflict` and `not_found`
  */
 export async function disableEndpoint(
-  { log, newId, clock }: DisableDeps,
+  { log, newId, clock, matchedElsewhere }: DisableDeps,
   row: WebhookRow,
   reason: string,
   origin: Origin,
@@ -39,10 +41,40 @@ export async function disableEndpoint(
           set: { enabled: false, disabled_reason: reason, updated_at: clock.now() },
         },
       ],
-      changes: [change],
+      ...(matchedElsewhere !== true && { changes: [change] }),
       ledger: true,
     });
   } catch (error) {
     if (!isCrucibleError(error, 'conflict') && !isCrucibleError(error, 'not_found')) throw error;
   }
 }
+
+/**
+ * For appends of workers, in the process that writes: one that disables an endpoint changes what is matched too. The row
+ * that it names is read here; if it is another one by the time of the commit, the guard of the append refuses it.
+ */
+export const withDisabledEndpoints = (
+  log: Pick<Log, 'append'> & { readonly records: Pick<Log['records'], 'get'> },
+): Pick<Log, 'append'> => {
+  const disabledBy = async ({ mutations = [] }: AppendRequest): Promise<readonly TargetChange[]> => {
+    const changes: TargetChange[] = [];
+    for (const mutation of mutations) {
+      if (mutation.op !== 'patch' || mutation.table !== WEBHOOK_TABLE.name) continue;
+      if (mutation.set['enabled'] !== false) continue;
+      const row = await log.records.get(WEBHOOK_TABLE.name, mutation.id);
+      if (row !== undefined)
+        changes.push({ kind: 'target_set', target: { ...targetOf(asWebhookRow(row)), enabled: false } });
+    }
+    return changes;
+  };
+  return {
+    append: async (request) => {
+      const touches = request.mutations?.some(
+        ({ op, table }) => op === 'patch' && table === WEBHOOK_TABLE.name,
+      );
+      if (touches !== true) return log.append(request);
+      const changes = await disabledBy(request);
+      return log.append(changes.length === 0 ? request : { ...request, changes });
+    },
+  };
+};
