@@ -40,7 +40,7 @@ describe('logs', () => {
 
   it('are a readable line each where people read them, or where that is asked for', () => {
     const line =
-      /^\[\d\d:\d\d:\d\d\.\d{3}\] WARN : the queue is full \{"component":"http","status":503,"token":"\[redacted\]"\}\n$/;
+      /^\[\d\d:\d\d:\d\d\.\d{3}\] WARN: the queue is full \{"component":"http","status":503,"token":"\[redacted\]"\}\n$/;
     expect(written({ isTerminal: true, colors: false })).toMatch(line);
     expect(written({ format: 'pretty' })).toMatch(line);
   });

@@ -14,16 +14,19 @@ export interface PinoLoggerOptions {
   readonly destination?: DestinationStream;
 }
 
-/** `12:30:00.123 WARN  Temporal cannot be reached {"component":"dispatch"}`, and the stack of an error below. */
+/** `[12:30:00.123] WARN: Temporal cannot be reached {"component":"dispatch"}`, and the stack of an error below. */
 const readable = (to: DestinationStream, colors: boolean): DestinationStream => {
   const format = prettyFactory({
     colorize: colors,
     colorizeObjects: false,
     singleLine: true,
     translateTime: 'SYS:HH:MM:ss.l',
-    customPrettifiers: { level: (level) => String(level).toUpperCase().padEnd(5) },
   });
-  return { write: (line) => void to.write(format(line)) };
+  return {
+    write(line) {
+      to.write(format(line));
+    },
+  };
 };
 
 /**
