@@ -135,7 +135,7 @@ export const createEventsRouter = (
         rest({
           method: 'GET',
           path: '/events/{id}/explain',
-          askLeader: 'always',
+          askLeader: ['always'],
           summary: 'Why hooks, webhooks and agents did or did not react to an event',
           description:
             'Clause by clause, by the targets as they stand now, beside the run that there is. Without a target: all of them, in the order of their ids.',

@@ -138,7 +138,7 @@ export const createHooksRouter = (services: Pick<Services, 'hooks' | 'runs'>) =>
           method: 'POST',
           path: '/hooks/validate',
           // As it would be registered there: with its directory of hooks, and by its way out.
-          askLeader: 'always',
+          askLeader: ['always'],
           summary: 'Check a hook without registering it',
           description:
             'Give the text of a hook file, or a definition. The answer lists everything that is wrong.',

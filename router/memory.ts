@@ -138,7 +138,7 @@ export const createMemoryRouter = ({ memory }: Pick<Services, 'memory'>) =>
     ...changes(memory),
 
     get: requires('memory:read')
-      .meta(atMemory('GET', 'Get a memory', 'With its links in both directions.'))
+      .meta({ ...atMemory('GET', 'Get a memory', 'With its links in both directions.'), askLeader: ['gets'] })
       .input(z.strictObject({ id: memoryId }))
       .output(memoryDetailSchema)
       .query(async ({ input, ctx }) =>
@@ -170,7 +170,7 @@ export const createMemoryRouter = ({ memory }: Pick<Services, 'memory'>) =>
         rest({
           method: 'POST',
           path: '/memory/query',
-          askLeader: 'meanings',
+          askLeader: ['meanings', 'finds'],
           summary: 'Find memories',
           description:
             'By text, meaning, tags, links and time, all that are given; without any, the newest. Sees every acknowledged write.',

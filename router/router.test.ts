@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { createRouter } from './router.ts';
 import { isForLeader, metaOf, proceduresOf, routesOf } from './routes.ts';
 import { createOpenApiDocument } from './openapi.ts';
+import type { LeaderCase } from './trpc.ts';
 import { fakeServices } from './testing/fake-services.ts';
 
 interface Operation {
@@ -44,29 +45,35 @@ describe('every procedure', () => {
 });
 
 describe('where a server follows another one', () => {
-  const answeredHere = (meanings: boolean): readonly string[] =>
-    [...proceduresOf(router)].flatMap(([name, each]) => (isForLeader(each, { meanings }) ? [] : [name]));
+  const answeredHere = (...cases: readonly LeaderCase[]): readonly string[] =>
+    [...proceduresOf(router)].flatMap(([name, each]) => (isForLeader(each, new Set(cases)) ? [] : [name]));
 
   test('it answers these, and sends on all others: a new one is one or the other, and stands here', () => {
-    const here = answeredHere(false);
+    const here = answeredHere('always');
     expect(here.toSorted()).toEqual(
       `agents.get agents.list agents.tools events.get events.getType events.list events.query events.stream
        events.trace events.types files.list graph.edges graph.node graph.traverse hooks.get hooks.list hooks.runs
        keys.list memory.get memory.list memory.query rooms.list rooms.members runs.get runs.list system.openapi
        webhooks.deliveries webhooks.get webhooks.list worlds.list`.split(/\s+/),
     );
-    expect(here.filter((name) => !answeredHere(true).includes(name))).toEqual(['memory.query']);
+    const sentWhere = (one: LeaderCase): readonly string[] =>
+      here.filter((name) => !answeredHere('always', one).includes(name));
+    expect([sentWhere('meanings'), sentWhere('finds'), sentWhere('gets')]).toEqual([
+      ['memory.query'],
+      ['memory.query'],
+      ['memory.get'],
+    ]);
   });
 
   test('whatever a reader may not call is sent on', () => {
     const permissions = [...proceduresOf(router).values()].flatMap((each) =>
-      isForLeader(each, { meanings: false }) ? [] : [metaOf(each).permission],
+      isForLeader(each, new Set(['always'])) ? [] : [metaOf(each).permission],
     );
     expect(permissions.filter((one) => one !== 'public' && one?.endsWith(':read') !== true)).toEqual([]);
   });
 
   test('a GET that says nothing of it is a read', () => {
-    const sent = routesOf(router).filter(({ procedure }) => isForLeader(procedure, { meanings: true }));
+    const sent = routesOf(router).filter(({ procedure }) => isForLeader(procedure, new Set(['always'])));
     expect(sent.filter(({ method }) => method === 'GET').map(({ path }) => path)).toEqual([
       '/events/{id}/explain',
     ]);

@@ -1,7 +1,7 @@
 import type { AnyProcedure, AnyRouter } from '@trpc/server';
 import { z } from 'zod';
 import type { Permission } from '../src/access/permission.ts';
-import type { ProcedureMeta } from './trpc.ts';
+import type { LeaderCase, ProcedureMeta } from './trpc.ts';
 
 export type RestMethod = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
@@ -78,13 +78,8 @@ export const routesOf = (router: AnyRouter): readonly Route[] =>
 /**
  * Whether a server that follows another one sends this on to it, instead of answering itself: all that changes something,
  * since decisions stand on the memory of the one that decides, and the reads that say so.
- * @param options.meanings whether texts are searched by meaning
+ * @param cases which hold here
  */
-export const isForLeader = (
-  procedure: AnyProcedure,
-  { meanings }: { readonly meanings: boolean },
-): boolean => {
-  if (definitionOf(procedure).type === 'mutation') return true;
-  const { askLeader } = metaOf(procedure);
-  return askLeader === 'always' || (askLeader === 'meanings' && meanings);
-};
+export const isForLeader = (procedure: AnyProcedure, cases: ReadonlySet<LeaderCase>): boolean =>
+  definitionOf(procedure).type === 'mutation' ||
+  metaOf(procedure).askLeader?.some((one) => cases.has(one)) === true;

@@ -18,11 +18,17 @@ export interface ProcedureMeta extends OpenApiMeta<Record<string, unknown>> {
   /** Whether this good answer is a 202 instead: what was asked for goes on. */
   accepted?: (answer: unknown) => boolean;
   /**
-   * A read that rests on what the server that writes has in memory, so that one which follows it sends it on; of
-   * `meanings` where texts are searched by meaning. What changes something is that server's to answer in any case.
+   * When a server that follows another one sends on this read to the one that writes. What changes something is that
+   * server's to answer in any case.
    */
-  askLeader?: 'always' | 'meanings';
+  askLeader?: readonly LeaderCase[];
 }
+
+/**
+ * `always`: what the server that writes has in memory is needed. `meanings`: texts are searched by meaning. `gets`,
+ * `finds`: reading a memory by its id, or finding it, is told as an event.
+ */
+export type LeaderCase = 'always' | 'meanings' | 'gets' | 'finds';
 
 const t = initTRPC
   .context<RequestContext>()
@@ -90,7 +96,7 @@ interface Rest {
   readonly accepted?: (answer: unknown) => boolean;
   /** A repeat changes nothing more, by its nature. */
   readonly repeatable?: true;
-  readonly askLeader?: 'always' | 'meanings';
+  readonly askLeader?: readonly LeaderCase[];
 }
 
 /** Where a procedure stands in REST, under `/api/v1`. The error answers are added to the document for all at once. */

@@ -7,6 +7,7 @@ import { createInternalServer } from '../internal/server.ts';
 import { HEADERS } from '../internal/protocol.ts';
 import { silentLogger } from '../kernel/logger.ts';
 import type { Services } from '../../router/services.ts';
+import type { LeaderCase } from '../../router/trpc.ts';
 import { sampleEvent } from '../../router/testing/fake-services.ts';
 import { createForward, type Forward } from './forward.ts';
 import { forwardingTo } from './forwarding.ts';
@@ -59,7 +60,7 @@ const openFollower = async (
   options: {
     readonly untilApplied?: (sequence: number) => Promise<void>;
     readonly patienceMs?: number;
-    readonly meanings?: boolean;
+    readonly cases?: readonly LeaderCase[];
     readonly admission?: Admission;
   } = {},
 ): Promise<TestServer & { readonly forward: Forward }> => {
@@ -74,7 +75,7 @@ const openFollower = async (
     logger: silentLogger,
   });
   const server = await startServer({
-    forwarding: forwardingTo(forward, { meanings: options.meanings ?? false }),
+    forwarding: forwardingTo(forward, options.cases ?? ['always']),
     ...(options.admission !== undefined && { admission: options.admission }),
   });
   opened.push(
@@ -313,7 +314,7 @@ describe('reads', () => {
 
   test('that rest on what the other one knows are sent on', async () => {
     const leader = await openLeader();
-    const follower = await openFollower(leader.internalUrl, { meanings: true });
+    const follower = await openFollower(leader.internalUrl, { cases: ['always', 'meanings'] });
     expect((await follower.ask('POST', '/api/v1/memory/query', { semantic: 'a' })).status).toBe(200);
     expect((await follower.ask('GET', `/api/v1/events/${sampleEvent.id}/explain`)).status).toBe(200);
     expect(namesOf(leader)).toContain('memory.query');

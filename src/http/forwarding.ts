@@ -1,5 +1,6 @@
 import type { AnyProcedure } from '@trpc/server';
 import { isForLeader } from '../../router/routes.ts';
+import type { LeaderCase } from '../../router/trpc.ts';
 import type { Forward } from './forward.ts';
 
 /** What of the API another server answers, and how it gets there. */
@@ -8,8 +9,8 @@ export interface Forwarding {
   readonly send: Forward['send'];
 }
 
-/** @param options.meanings whether texts are searched by meaning */
-export const forwardingTo = (
-  { send }: Pick<Forward, 'send'>,
-  options: { readonly meanings: boolean },
-): Forwarding => ({ send, isForLeader: (procedure) => isForLeader(procedure, options) });
+/** @param cases in which reads are for that server too */
+export const forwardingTo = ({ send }: Pick<Forward, 'send'>, cases: readonly LeaderCase[]): Forwarding => {
+  const holding = new Set(cases);
+  return { send, isForLeader: (procedure) => isForLeader(procedure, holding) };
+};
