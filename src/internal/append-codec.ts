@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { CrucibleError, type Issue } from '../kernel/errors.ts';
+import { CrucibleError } from '../kernel/errors.ts';
 import type { SentAppend, SentResult } from '../log/following/leader.ts';
+import { checked } from './body.ts';
 import { decodeError, isObject, type WireError } from './error-codec.ts';
 import { MAX_GROUP } from './protocol.ts';
 
@@ -84,21 +85,6 @@ export const decodeGroup = (body: unknown): readonly SentAppend[] => {
   checked(group, body);
   // Looked at just now, and taken whole.
   return (body as { requests: readonly SentAppend[] }).requests;
-};
-
-const ISSUES_TOLD = 20;
-
-/** @throws CrucibleError `invalid` */
-export const checked = <T>(schema: z.ZodType<T>, body: unknown): T => {
-  const result = schema.safeParse(body);
-  if (result.success) return result.data;
-  const issues = result.error.issues
-    .slice(0, ISSUES_TOLD)
-    .map(({ path, message }): Issue => ({ path: path.join('.'), message }));
-  throw new CrucibleError('invalid', 'The body is not what this path takes', {
-    hint: 'All processes of an installation run the same version.',
-    issues,
-  });
 };
 
 export type AppendAnswer = { readonly result: SentResult } | { readonly error: WireError };

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { CrucibleError } from '../kernel/errors.ts';
+import type { z } from 'zod';
+import { CrucibleError, type Issue } from '../kernel/errors.ts';
 import { MAX_BODY_BYTES } from './protocol.ts';
 
 /** For a whole body to arrive. ms */
@@ -49,4 +50,19 @@ export const readJson = async (req: IncomingMessage): Promise<unknown> => {
   } catch {
     throw new CrucibleError('malformed_request', 'The body is not JSON');
   }
+};
+
+const ISSUES_TOLD = 20;
+
+/** @throws CrucibleError `invalid` */
+export const checked = <T>(schema: z.ZodType<T>, body: unknown): T => {
+  const result = schema.safeParse(body);
+  if (result.success) return result.data;
+  const issues = result.error.issues
+    .slice(0, ISSUES_TOLD)
+    .map(({ path, message }): Issue => ({ path: path.join('.'), message }));
+  throw new CrucibleError('invalid', 'The body is not what this path takes', {
+    hint: 'All processes of an installation run the same version.',
+    issues,
+  });
 };

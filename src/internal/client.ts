@@ -1,3 +1,4 @@
+import type { AgentConnections } from '../../activities/agent/index.ts';
 import { CrucibleError } from '../kernel/errors.ts';
 import type { Leader, SentResult } from '../log/following/leader.ts';
 import { decodeAnswers, encodeGroup } from './append-codec.ts';
@@ -5,9 +6,15 @@ import { createAppendGroups } from './append-groups.ts';
 import { createConnection } from './connection.ts';
 import { createFollow } from './follow-commits.ts';
 import { HEADERS, PATHS } from './protocol.ts';
+import { createRemoteAgents } from './remote-agents.ts';
+import { createRemoteDrains, type RemoteDrains } from './remote-drains.ts';
 
 /** The process that writes, over its internal listener. */
 export interface LeaderClient extends Leader {
+  /** For the work at the lines of drains in this process. */
+  readonly drains: RemoteDrains;
+  /** The agents that are connected to it. */
+  readonly agents: AgentConnections;
   /** Where and how a whole request of a client is sent on. */
   readonly upstream: {
     /** The path of the request follows it. */
@@ -47,17 +54,21 @@ export const createLeaderClient = (deps: {
     }
   };
   const groups = createAppendGroups(send);
+  const drains = createRemoteDrains(connection);
 
   return {
     url: deps.url,
     append: groups.append,
     follow: createFollow(connection),
+    drains,
+    agents: createRemoteAgents(connection),
     upstream: {
       url: `${deps.url.replace(/\/$/, '')}${PATHS.forward}`,
       headers: (client) => ({ ...connection.headers, [HEADERS.client]: client }),
       sequenceHeader: HEADERS.sequence,
     },
     close: () => {
+      drains.stop();
       groups.close(new CrucibleError('log_unavailable', `The connection to ${deps.url} was given up`));
       return (closing ??= connection.close());
     },

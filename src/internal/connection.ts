@@ -97,28 +97,25 @@ export const createConnection = (deps: { readonly url: string; readonly key: str
 
   const json = async (ask: Ask): Promise<unknown> => (await request(ask)).json();
 
+  /** @throws CrucibleError */
+  const attempted = async <T>(ask: Ask, make: (ask: Ask) => Promise<T>): Promise<T> => {
+    try {
+      return await make(ask);
+    } catch (error) {
+      if (ask.repeatable !== true || !isBroken(error) || pool.destroyed) throw lost(error);
+    }
+    try {
+      return await make(ask);
+    } catch (error) {
+      throw lost(error);
+    }
+  };
+
   return {
     url,
     headers: keyHeader,
-    open: async (ask) => {
-      try {
-        return await request(ask);
-      } catch (error) {
-        throw lost(error);
-      }
-    },
-    ask: async (ask) => {
-      try {
-        return await json(ask);
-      } catch (error) {
-        if (ask.repeatable !== true || !isBroken(error) || pool.destroyed) throw lost(error);
-      }
-      try {
-        return await json(ask);
-      } catch (error) {
-        throw lost(error);
-      }
-    },
+    open: (ask) => attempted(ask, request),
+    ask: (ask) => attempted(ask, json),
     lost,
     close: () => pool.destroy(),
   };

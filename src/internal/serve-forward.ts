@@ -22,7 +22,12 @@ export const unwrap = (req: IncomingMessage): ForwardedBy => {
       `\`${HEADERS.client}\` does not say whom the request counts for`,
     );
   req.url = (req.url ?? '').slice(PATHS.forward.length);
-  for (const name of OURS) delete req.headers[name];
+  // Node makes these of the raw ones when they are first asked for, and counts on all of those being there.
+  const { headers, headersDistinct } = req;
+  for (const name of OURS) {
+    delete headers[name];
+    delete headersDistinct[name];
+  }
   req.rawHeaders = req.rawHeaders.filter((_, i, all) => {
     const name = all[i - (i % 2)] ?? '';
     return !OURS.has(name.toLowerCase());

@@ -1,9 +1,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { AgentAnswer } from '../../activities/agent/index.ts';
 import { hashKey, sameHash } from '../access/key-format.ts';
 import { CrucibleError, isCrucibleError } from '../kernel/errors.ts';
 import { listenAt, type Place } from '../kernel/listen.ts';
 import type { Logger } from '../kernel/logger.ts';
+import { decodeCall } from './agent-codec.ts';
 import { decodeGroup, type AppendAnswer } from './append-codec.ts';
 import { readJson } from './body.ts';
 import { encodeError } from './error-codec.ts';
@@ -11,13 +13,14 @@ import { createFeedLines } from './feed-codec.ts';
 import { refuseSocket, sendProblem } from './problem.ts';
 import { HEADERS, MAX_HEADER_BYTES, PATHS } from './protocol.ts';
 import { serveCommits } from './serve-commits.ts';
+import { createServedPlaces, type ServedPlaces } from './serve-drains.ts';
 import { isForwarded, unwrap } from './serve-forward.ts';
 import type { LeaderServices } from './services.ts';
 
 /** What is left to finish when the server closes has so long. ms */
 const CLOSE_GRACE_MS = 2_000;
-/** A follower that takes nothing for so long is cut off. ms */
 const STALL_MS = 10_000;
+const ALIVE_MS = 1_000;
 const KEEP_ALIVE_MS = { idle: 65_000, probeAfter: 10_000 };
 const RETRY_AFTER_MS = 1_000;
 
@@ -44,9 +47,22 @@ export interface InternalServerDeps {
   /** What every request must carry. */
   readonly key: string;
   readonly logger: Logger;
-  /** ms */
+  /** How long a reader may take nothing before it is cut off, ms. Default 10 s. */
   readonly stallMs?: number;
+  /** How often who holds a place is told that we are here, ms. Default 1 s. */
+  readonly aliveMs?: number;
 }
+
+interface Serving extends LeaderServices {
+  readonly places: ServedPlaces;
+}
+
+const STOPPING: AgentAnswer = {
+  kind: 'none',
+  code: 'stopping',
+  message: 'The server was stopping',
+  ours: true,
+};
 
 const notServing = (): CrucibleError =>
   new CrucibleError('fenced', 'This process does not write the log', {
@@ -69,7 +85,7 @@ export const createInternalServer = (deps: InternalServerDeps): InternalServer =
   /** What goes on until one of the two sides ends it. */
   const lasting = new Set<AbortController>();
   const upgraded = new Set<Duplex>();
-  let services: LeaderServices | undefined;
+  let services: Serving | undefined;
   let closing: Promise<void> | undefined;
 
   /** Aborted when the answer is over, or the server closes. */
@@ -84,7 +100,7 @@ export const createInternalServer = (deps: InternalServerDeps): InternalServer =
   };
 
   /** @throws CrucibleError `unauthenticated`, `fenced`, `log_unavailable` */
-  const admit = (req: IncomingMessage): LeaderServices => {
+  const admit = (req: IncomingMessage): Serving => {
     const key = req.headers[HEADERS.key];
     // Hashes are compared, so that neither the time nor the length tells anything of the key.
     if (typeof key !== 'string' || !sameHash(hashKey(key), keyHash)) {
@@ -104,7 +120,7 @@ export const createInternalServer = (deps: InternalServerDeps): InternalServer =
     res.end(text);
   };
 
-  const append = async (req: IncomingMessage, res: ServerResponse, its: LeaderServices): Promise<void> => {
+  const append = async (req: IncomingMessage, res: ServerResponse, its: Serving): Promise<void> => {
     const requests = decodeGroup(await readJson(req));
     const answers = await Promise.all(
       // All in this turn, and so in the order of the request.
@@ -118,6 +134,13 @@ export const createInternalServer = (deps: InternalServerDeps): InternalServer =
       }),
     );
     sendJson(res, { answers });
+  };
+
+  const call = async (req: IncomingMessage, res: ServerResponse, its: Serving): Promise<void> => {
+    const { address, call: asked } = decodeCall(await readJson(req));
+    const answer = await its.agents.call(address, { ...asked, signal: lastingSignal(res) });
+    // It was we who aborted it.
+    sendJson(res, { answer: closing === undefined ? answer : STOPPING });
   };
 
   const route = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
@@ -141,7 +164,12 @@ export const createInternalServer = (deps: InternalServerDeps): InternalServer =
         stallMs: deps.stallMs ?? STALL_MS,
       });
     } else if (is('POST', PATHS.append)) await append(req, res, its);
-    else throw new CrucibleError('not_found', 'There is no such path on this listener');
+    else if (is('POST', PATHS.take)) await its.places.take(await readJson(req), res, lastingSignal(res));
+    else if (is('POST', PATHS.call)) await call(req, res, its);
+    else if (req.method === 'POST' && pathname.startsWith(PATHS.drains)) {
+      const [place = '', question = ''] = pathname.slice(PATHS.drains.length).split('/');
+      sendJson(res, await its.places.ask(place, question, await readJson(req)));
+    } else throw new CrucibleError('not_found', 'There is no such path on this listener');
   };
 
   const onRequest = (req: IncomingMessage, res: ServerResponse): void => {
@@ -202,7 +230,14 @@ export const createInternalServer = (deps: InternalServerDeps): InternalServer =
   return {
     listen: (at) => listenAt(node, at, 'CRUCIBLE_INTERNAL_PORT'),
     open: (given) => {
-      services = given;
+      services = {
+        ...given,
+        places: createServedPlaces({
+          drains: given.drains,
+          aliveMs: deps.aliveMs ?? ALIVE_MS,
+          stallMs: deps.stallMs ?? STALL_MS,
+        }),
+      };
     },
     close: (graceMs = CLOSE_GRACE_MS) => (closing ??= close(graceMs)),
   };

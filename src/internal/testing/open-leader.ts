@@ -64,12 +64,15 @@ const ignore = (): void => undefined;
 /** A listening server over what is given, and a client of it. */
 export const openLeader = async (
   services: Partial<LeaderServices> = {},
-  { stallMs, opened = true }: { readonly stallMs?: number; readonly opened?: boolean } = {},
+  {
+    opened = true,
+    ...timers
+  }: { readonly stallMs?: number; readonly aliveMs?: number; readonly opened?: boolean } = {},
 ): Promise<TestLeader> => {
   const logged: string[] = [];
   const log = (_: object, message: string): void => void logged.push(message);
   const logger: Logger = { ...silentLogger, warn: log, error: log };
-  const server = createInternalServer({ key: KEY, logger, ...(stallMs !== undefined && { stallMs }) });
+  const server = createInternalServer({ key: KEY, logger, ...timers });
   const { url } = await server.listen({ host: '127.0.0.1', port: 0 });
   if (opened) {
     server.open({
