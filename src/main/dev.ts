@@ -62,13 +62,10 @@ const temporal = temporalProcess({
 });
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 
-const watchdogOff = new URL(`../temporal/without-watchdog.${extension}`, import.meta.url).href;
-const preloads = config.workflowWatchdog ? [] : ['--import', watchdogOff];
-
 const end = await runSupervisor({
   startTemporal: config.temporal.address === undefined ? (signal) => temporal.start(signal) : undefined,
   startServer: serverProcess({
-    script: [...preloads, fileURLToPath(new URL(`serve.${extension}`, import.meta.url)), '--dev'],
+    script: [fileURLToPath(new URL(`serve.${extension}`, import.meta.url)), '--dev'],
     env: () =>
       temporal.place === undefined
         ? env

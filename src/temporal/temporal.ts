@@ -32,6 +32,8 @@ export interface TemporalOptions extends TemporalAddress {
   readonly slots?: WorkerSlots;
   /** Default 10 s. ms */
   readonly shutdownGraceMs?: number;
+  /** Whether Node watches over calls into workflow code (`without-watchdog.ts`). Default true. */
+  readonly watchdog?: boolean;
 }
 
 export interface Temporal {

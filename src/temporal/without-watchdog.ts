@@ -1,5 +1,5 @@
 /**
- * A preload (`node --import`; worker threads inherit it): no watchdog around calls into the workflow VM.
+ * A preload of the threads that workflow code runs in (`workflow-threads.ts`): no watchdog around calls into its VM.
  *
  * The SDK calls workflow code with a `timeout`, for which Node starts and ends a watchdog thread on every call: 114 µs
  * instead of 1.3 µs, 20 to 30 times a workflow. It guards against endless loops in workflow code, and all of that is ours

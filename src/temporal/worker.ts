@@ -8,6 +8,7 @@ import type { TemporalConnection } from './connection.ts';
 import { temporalUnavailable } from './failures.ts';
 import { HEARTBEAT_MS, heartbeats } from './heartbeat.ts';
 import type { LocalBudget } from './local-budget.ts';
+import { withoutWatchdog } from './workflow-threads.ts';
 
 export interface WorkerSlots {
   /** Workflow tasks at a time. An eager start falls back to a slow one when none is free. */
@@ -31,6 +32,8 @@ export interface WorkerOptions {
   readonly localBudget?: LocalBudget;
   /** How long activities may go on after a shutdown was asked for, before they are cancelled. Default 10 s. ms */
   readonly shutdownGraceMs?: number;
+  /** Whether Node watches over calls into workflow code. Default true: that is how the SDK does it. */
+  readonly watchdog?: boolean;
   readonly logger: Logger;
 }
 
@@ -56,9 +59,8 @@ export const createWorker = async (options: WorkerOptions): Promise<RunningWorke
   const slots = options.slots ?? DEFAULT_SLOTS;
   const { native, namespace, address } = options.connection;
   const graceMs = options.shutdownGraceMs ?? 10_000;
-  let worker: Worker;
-  try {
-    worker = await Worker.create({
+  const create = (): Promise<Worker> =>
+    Worker.create({
       connection: native,
       namespace,
       taskQueue: options.taskQueue ?? TASK_QUEUE,
@@ -73,6 +75,9 @@ export const createWorker = async (options: WorkerOptions): Promise<RunningWorke
       shutdownGraceTime: graceMs,
       shutdownForceTime: graceMs + 10_000,
     });
+  let worker: Worker;
+  try {
+    worker = await (options.watchdog === false ? withoutWatchdog(create) : create());
   } catch (error) {
     throw temporalUnavailable('The worker could not be started', address, error);
   }
