@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Records } from '../log/records.ts';
 import type { Change, Proposal } from '../state/change.ts';
-import type { StateWriter } from '../state/writer.ts';
+import type { Decided, StateWriter } from '../state/writer.ts';
 import { rowIdOf } from './ids.ts';
 import { asKnownRow, KNOWN_TABLE, type KnownRow } from './tables.ts';
 
@@ -56,7 +56,7 @@ export const createDiscoveries = ({
       let rest = unknownTo(await read(id), findings);
       while (rest.length > 0) {
         const { now, later } = split(rest);
-        await writer.write(async () => {
+        const decide = async (): Promise<Decided> => {
           const row = await read(id);
           const fresh = unknownTo(row, now).filter(({ holds }) => holds?.() !== false);
           if (fresh.length === 0) return { change: { events: [], mutations: [] } };
@@ -67,7 +67,9 @@ export const createDiscoveries = ({
           return {
             change: tellOf(world, id, row, fresh, memory === 'all' ? known.slice(-MAX_KNOWN) : known),
           };
-        });
+        };
+        // Whether a finding still holds is asked of what follows the commits.
+        await writer.write(decide, { alone: true });
         rest = later;
       }
     },

@@ -1,6 +1,7 @@
 import type { CrucibleEvent } from '../events/envelope.ts';
 import type { JsonObject } from '../kernel/json.ts';
 import type { Log } from '../log/log.ts';
+import type { Records } from '../log/records.ts';
 import { allEdges, allNodes } from './tables.ts';
 import { createWorldGraph, type MutableWorldGraph, type WorldGraph } from './world-graph.ts';
 
@@ -22,7 +23,7 @@ export interface GraphView {
  * States: empty -> loading (at the first question, or by `world`) -> following; loading -> empty when reading fails.
  * While it is empty nothing is kept, since the rows tell all.
  */
-export const createGraphView = (log: Pick<Log, 'records' | 'onCommit'>): GraphView => {
+export const createGraphView = (log: Pick<Log, 'onCommit'> & { readonly records: Records }): GraphView => {
   let worlds = new Map<string, MutableWorldGraph>();
   let state: 'empty' | 'loading' | 'following' = 'empty';
   let missed: CrucibleEvent[] = [];

@@ -4,6 +4,7 @@ import type { CrucibleError } from '../kernel/errors.ts';
 import { newId as defaultNewId, type NewId } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { createAppendLoop } from './append-loop.ts';
+import type { LogRecords } from './decision.ts';
 import { limitsFor, type LogLimits } from './limits.ts';
 import type { Log, Reactor } from './log.ts';
 import { createReadingSide } from './reading-side.ts';
@@ -30,6 +31,7 @@ export interface LogDeps {
 
 /** The log of the process that writes. */
 export interface LeadingLog extends Log {
+  readonly records: LogRecords;
   /** Of its lease. Grows when that had to be taken anew. */
   epoch(): number;
   /** The id of the last acknowledged batch; null: none ever was written. */

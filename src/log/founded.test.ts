@@ -3,9 +3,10 @@ import { sampleEvent } from '../../test/support/sample-events.ts';
 import { isCrucibleError } from '../kernel/errors.ts';
 import { silentLogger } from '../kernel/logger.ts';
 import { createLog, idleReactor } from './create-log.ts';
-import type { AppendRequest, Log, Ticket } from './log.ts';
+import type { AppendRequest, Log } from './log.ts';
 import { createMemoryStore } from './memory-store.ts';
 import type { Mutation } from './records.ts';
+import type { Ticket } from './ticket.ts';
 import { CommitFailure, type Batch, type LogStore } from './store.ts';
 
 /*

@@ -1,12 +1,13 @@
 import type { CrucibleEvent, NewEvent } from '../events/envelope.ts';
 import { CrucibleError, isCrucibleError } from '../kernel/errors.ts';
 import { IDEMPOTENCY_TABLE, idempotencyRecord } from './idempotency.ts';
-import type { AppendRequest, AppendResult, Committed, Expectation, Reactor, Ticket } from './log.ts';
+import type { AppendRequest, AppendResult, Committed, Expectation, Reactor } from './log.ts';
 import type { Prior } from './prior.ts';
 import { hasWritten, type Queued } from './queue.ts';
 import type { Row } from './records.ts';
 import { createRowOverlay, type RowOverlay } from './row-overlay.ts';
 import { subjectKey } from './subject-versions.ts';
+import type { Ticket } from './ticket.ts';
 import type { TableWrites } from './store.ts';
 
 type TableRow = Committed['reactions'][number];

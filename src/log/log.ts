@@ -2,6 +2,7 @@ import type { CrucibleEvent, NewEvent } from '../events/envelope.ts';
 import type { CompiledFilters } from '../events/compiled.ts';
 import type { JsonObject } from '../kernel/json.ts';
 import type { Mutation, Records, Row } from './records.ts';
+import type { Ticket } from './ticket.ts';
 
 /**
  * What version a subject must be at: its version is the position of its last event.
@@ -27,14 +28,6 @@ export interface Idempotency {
   readonly key: string;
   /** SHA-256 of the caller's body, as it came. */
   readonly hash: string;
-}
-
-/**
- * Stands for a request while others are decided upon what it will leave. The log says in it what has become of the
- * request, in the turn in which the request has its answer; `void`: it wrote nothing.
- */
-export interface Ticket {
-  outcome: 'waiting' | 'written' | 'void';
 }
 
 export interface AppendRequest {

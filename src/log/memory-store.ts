@@ -1,7 +1,8 @@
 import { IDEMPOTENCY_TABLE } from './idempotency.ts';
+import { indexIn, inIndexOrder, isIndexed } from './indexed-rows.ts';
 import { earliestFirst } from './limits.ts';
 import type { IndexRead, Row, TableDefinition } from './records.ts';
-import { compareScalars, compareText, indexValue, readPlan } from './scalar-order.ts';
+import { compareText, indexValue } from './scalar-order.ts';
 import { searchedText, searchOf } from './searched-text.ts';
 import {
   CommitFailure,
@@ -85,7 +86,7 @@ export const createMemoryStore = (options: {
 
   return {
     recoverable: false,
-    hasTable: (name) => definitions.has(name),
+    definition: (name) => definitions.get(name),
 
     async acquire(url) {
       disk.epoch += 1;
@@ -199,26 +200,6 @@ const readIndex = (
   rows: readonly Row[],
   read: IndexRead,
 ): readonly Row[] => {
-  const index = definitions.get(read.table)?.indexes.find(({ name }) => name === read.index);
-  if (index === undefined) throw new RangeError(`There is no index ${read.index} on ${read.table}`);
-  const { equal, range, last } = readPlan(index, read);
-  const { after, upTo } = read;
-  return rows
-    .filter((row) => {
-      if (indexValue(row, last) === null) return false;
-      if (!equal.every(([field, value]) => compareScalars(indexValue(row, field), value) === 0)) return false;
-      if (range === undefined) return true;
-      const value = indexValue(row, range);
-      if (value === null) return false;
-      if (after !== undefined && compareScalars(value, after) <= 0) return false;
-      return upTo === undefined || compareScalars(value, upTo) <= 0;
-    })
-    .toSorted((a, b) => {
-      for (const field of index.fields) {
-        const order = compareScalars(indexValue(a, field), indexValue(b, field));
-        if (order !== 0) return order;
-      }
-      return compareText(a.id, b.id);
-    })
-    .slice(0, read.limit);
+  const index = indexIn((name) => definitions.get(name))(read.table, read.index);
+  return rows.filter(isIndexed(index, read)).toSorted(inIndexOrder(index)).slice(0, read.limit);
 };

@@ -1,6 +1,7 @@
 import { CrucibleError } from '../kernel/errors.ts';
-import type { AppendRequest, AppendResult, Ticket } from './log.ts';
+import type { AppendRequest, AppendResult } from './log.ts';
 import type { LogLimits } from './limits.ts';
+import type { Ticket } from './ticket.ts';
 import { idempotencyId } from './idempotency.ts';
 
 /** A request that waits for its commit. */

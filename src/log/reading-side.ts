@@ -3,6 +3,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { messageOf } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import { createCommittedReads, type CommittedReads } from './committed-reads.ts';
+import type { LogRecords } from './decision.ts';
 import { createHeadSignal } from './head-signal.ts';
 import { IDEMPOTENCY_TABLE, idempotencyId, type IdempotencyRecord } from './idempotency.ts';
 import type { Committed, Log } from './log.ts';
@@ -21,7 +22,6 @@ const RECENT = { events: 4_096, bytes: 32 * 1024 * 1024 };
 /** What a log reads by, whether it writes itself or follows the one that does. */
 export interface ReadingSide extends Pick<
   Log,
-  | 'records'
   | 'answered'
   | 'get'
   | 'at'
@@ -33,6 +33,7 @@ export interface ReadingSide extends Pick<
   | 'firstAvailable'
   | 'onCommit'
 > {
+  readonly records: LogRecords;
   /** Committed events by position, in that order; missing ones are left out. */
   many(positions: readonly number[]): Promise<readonly CrucibleEvent[]>;
   /** Tells the listeners, in the turn in which `head` has moved. `bytes`: no less than its events have as JSON. */

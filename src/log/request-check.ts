@@ -10,7 +10,7 @@ import type { LogStore } from './store.ts';
 export const checkRequest = (request: AppendRequest, store: LogStore): void => {
   const issues: Issue[] = [];
   for (const [i, mutation] of (request.mutations ?? []).entries()) {
-    if (!store.hasTable(mutation.table) || mutation.table === IDEMPOTENCY_TABLE.name) {
+    if (store.definition(mutation.table) === undefined || mutation.table === IDEMPOTENCY_TABLE.name) {
       issues.push({
         path: `mutations.${i}.table`,
         message: `there is no table "${mutation.table}" to write to`,

@@ -1,6 +1,6 @@
 import type { CrucibleEvent } from '../events/envelope.ts';
 import type { LeaderRecord } from './following/leader.ts';
-import type { IndexRead, Row, TextSearch } from './records.ts';
+import type { IndexRead, Row, TableDefinition, TextSearch } from './records.ts';
 import type { StoredText } from './text-rank.ts';
 
 /** The kinds of term that a commit can be found by. Those of type, actor and world carry a bucket (`terms.ts`). */
@@ -75,7 +75,8 @@ export class CommitFailure extends Error {
 export interface LogStore {
   /** Whether a lost connection can come back (a server), or ends the process (embedded). */
   readonly recoverable: boolean;
-  hasTable(name: string): boolean;
+  /** What it was told of a table; undefined: nothing, so there is none. */
+  definition(name: string): TableDefinition | undefined;
 
   /**
    * Takes the next epoch, which fences off whoever wrote before.

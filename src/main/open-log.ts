@@ -7,6 +7,7 @@ import { catalogue } from '../events/catalogue.ts';
 import { systemClock as clock } from '../kernel/clock.ts';
 import { newId } from '../kernel/ids.ts';
 import { createLog, type LeadingLog } from '../log/create-log.ts';
+import type { LogStore } from '../log/store.ts';
 import { openSurrealStore } from '../surreal/surreal-store.ts';
 import { loadTargets as loadWebhookTargets } from '../webhooks/targets.ts';
 import { awaitLease } from './await-lease.ts';
@@ -24,8 +25,13 @@ export const openLog = async (
     config,
     logger,
     onFatal,
-    turn = impatient,
-  }: Pick<CrucibleDeps, 'config' | 'logger' | 'onFatal'> & { readonly turn?: Turn },
+    url,
+    turnFor = () => impatient,
+  }: Pick<CrucibleDeps, 'config' | 'logger' | 'onFatal'> & {
+    /** Where followers reach this process; undefined: nowhere. */
+    readonly url?: string | undefined;
+    readonly turnFor?: (store: Pick<LogStore, 'leader'>) => Turn;
+  },
   closers: Closers,
 ): Promise<{
   readonly log: LeadingLog;
@@ -43,8 +49,11 @@ export const openLog = async (
   let modeOf: ModeOf = () => 'direct';
   const reactor = createTargetReactor({ clock, newId, modeOf: (...asked) => modeOf(...asked) });
   const logLogger = logger.child({ component: 'log' });
+  const turn = turnFor(store);
+  const { upcast } = catalogue;
+  const told = url === undefined ? {} : { url };
   const log = await awaitLease(
-    () => createLog({ store, reactor, clock, logger: logLogger, upcast: catalogue.upcast, onFatal }),
+    () => createLog({ store, reactor, clock, logger: logLogger, upcast, onFatal, ...told }),
     { ...turn, logger: logLogger },
   );
   await turn.come?.();

@@ -113,7 +113,7 @@ export const createSurrealStore = async (
 
   return {
     recoverable: !embedded,
-    hasTable: (name) => tables.has(name),
+    definition: (name) => tables.get(name),
 
     async acquire(url) {
       const lease = await acquire(db, acquireStatement(holder, epoch, takeover, url));

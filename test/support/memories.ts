@@ -6,7 +6,6 @@ import { newId } from '../../src/kernel/ids.ts';
 import { silentLogger } from '../../src/kernel/logger.ts';
 import type { Origin } from '../../src/kernel/origin.ts';
 import { createLog, idleReactor } from '../../src/log/create-log.ts';
-import type { Log } from '../../src/log/log.ts';
 import { createMemoryDisk, createMemoryStore, type MemoryDisk } from '../../src/log/memory-store.ts';
 import type { Row } from '../../src/log/records.ts';
 import type { LogStore } from '../../src/log/store.ts';
@@ -45,7 +44,7 @@ export const openMemories = async (options: MemoryOptions = {}) => {
   let nowMs = 1_700_000_000_000;
   const clock = { now: () => (nowMs += 1) };
   const store = options.store ?? createMemoryStore({ tables: [...GRAPH_TABLES, ...MEMORY_TABLES], disk });
-  const log: Log = await createLog({ store, reactor: idleReactor, clock, logger: silentLogger });
+  const log = await createLog({ store, reactor: idleReactor, clock, logger: silentLogger });
   const writer = createStateWriter({
     log,
     newId,
