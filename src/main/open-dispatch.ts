@@ -1,10 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { createAttemptActivities } from '../../activities/attempt.ts';
-import { createDrainActivities } from '../../activities/drain.ts';
-import { createAttempts } from '../dispatch/attempts.ts';
-import { createClaims } from '../dispatch/claim.ts';
 import { createDrainLines } from '../dispatch/drain-lines.ts';
-import { createDrainWork } from '../dispatch/drain-work.ts';
+import type { DrainLines } from '../dispatch/drain-place.ts';
 import { createDrains } from '../dispatch/drains.ts';
 import { createLiveRuns } from '../dispatch/live-runs.ts';
 import { createModeOf } from '../dispatch/mode.ts';
@@ -14,11 +9,11 @@ import { createSweeper } from '../dispatch/sweeper.ts';
 import type { BuildEvent } from '../dispatch/terminal-event.ts';
 import { systemClock as clock } from '../kernel/clock.ts';
 import type { Log } from '../log/log.ts';
-import { openTemporal, type Temporal } from '../temporal/temporal.ts';
+import type { Temporal } from '../temporal/temporal.ts';
 import type { Closers } from './closers.ts';
 import type { CrucibleDeps } from './deps.ts';
+import { openActivities } from './open-activities.ts';
 import type { UseMode } from './open-log.ts';
-import { pathsOf } from './paths.ts';
 import { startTicker } from './ticker.ts';
 
 const SWEEP_EVERY_MS = 1_000;
@@ -44,20 +39,15 @@ export const openDispatch = (
     readonly useMode: UseMode;
   },
   closers: Closers,
-): { readonly temporal: Temporal; readonly starter: Starter } => {
+): {
+  readonly temporal: Temporal;
+  readonly starter: Starter;
+  /** For workers elsewhere. */
+  readonly lines: DrainLines;
+} => {
   const logger = (component: string) => root.child({ component });
   const live = createLiveRuns();
   log.onCommit(live.committed);
-  const attempts = createAttempts({
-    log,
-    live,
-    policies,
-    buildEvent,
-    clock,
-    random: Math.random,
-    logger: logger('attempts'),
-    sleep: (delayMs, signal) => delay(delayMs, undefined, { signal }),
-  });
   const drains = createDrains({
     log,
     poker: { poke: (target) => temporal.starter.poke(target) },
@@ -65,32 +55,11 @@ export const openDispatch = (
     logger: logger('drains'),
     after,
   });
-  const work = createDrainWork({
-    log,
-    claims: createClaims({ log, clock, buildEvent }),
-    lines: createDrainLines({
-      drains,
-      starter: { waitsBefore: (...asked) => starter.waitsBefore(...asked) },
-    }),
-    attempts,
-    policies,
-    buildEvent,
-    clock,
-    logger: logger('drains'),
-    packMax: config.dispatchPackMax,
-    every: (everyMs, beat) => {
-      const timer = setInterval(beat, everyMs);
-      return () => clearInterval(timer);
-    },
+  const lines = createDrainLines({
+    drains,
+    starter: { waitsBefore: (...asked) => starter.waitsBefore(...asked) },
   });
-  const temporal = openTemporal({
-    address: config.temporal.address ?? `127.0.0.1:${config.temporal.port}`,
-    namespace: config.temporal.namespace,
-    activities: { ...createAttemptActivities(attempts), ...createDrainActivities(work) },
-    cacheDir: pathsOf(config.dataDir).temporal,
-    clock,
-    logger: logger('temporal'),
-  });
+  const temporal = openActivities({ config, logger: root }, { log, live, policies, buildEvent, lines });
   closers.add(() => temporal.close());
 
   const starter = createStarter({
@@ -126,5 +95,5 @@ export const openDispatch = (
   });
   const ticker = startTicker('the sweeper', SWEEP_EVERY_MS, sweeper.tick, logger('sweeper'));
   closers.add(() => ticker.stop());
-  return { temporal, starter };
+  return { temporal, starter, lines };
 };

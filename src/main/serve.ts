@@ -4,42 +4,17 @@
  * help (a commit of unknown outcome); 1 otherwise.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { loadConfig, describeStartError } from '../config/load.ts';
-import { isCrucibleError, type ErrorCode } from '../kernel/errors.ts';
-import type { Config } from '../config/config.ts';
 import { startCrucible } from './crucible.ts';
 import { createPinoLogger } from './pino-logger.ts';
 import { pathsOf } from './paths.ts';
+import { configuration, EX_TEMPFAIL, onStop, refuse } from './program.ts';
 import { readSecretFrom } from './secrets.ts';
 import { readVersion } from './version.ts';
 
-const EX_TEMPFAIL = 75;
-const EX_CONFIG = 78;
 /** How long a start that was asked to stop may still take to become one that can be stopped. */
 const START_PATIENCE_MS = 10_000;
-/** What only a person can mend. */
-const NEEDS_MENDING: ReadonlySet<ErrorCode> = new Set([
-  'config_invalid',
-  'data_dir_locked',
-  'store_too_new',
-  'port_in_use',
-]);
-
-const refuse = (error: unknown): never => {
-  process.stderr.write(`${describeStartError(error)}\n`);
-  process.exit(isCrucibleError(error) && NEEDS_MENDING.has(error.code) ? EX_CONFIG : 1);
-};
-
 const dev = process.argv.includes('--dev');
-const configuration = (): Config => {
-  try {
-    return loadConfig({ env: process.env, cwd: process.cwd(), dev });
-  } catch (error) {
-    return refuse(error);
-  }
-};
-
-const config = configuration();
+const config = configuration({ dev });
 const logger = createPinoLogger({
   level: config.logLevel,
   format: config.logFormat,
@@ -78,10 +53,7 @@ const stop = async (reason: string): Promise<void> => {
   }
 };
 let stopping = false;
-process.on('SIGTERM', () => void stop('SIGTERM'));
-process.on('SIGINT', () => void stop('SIGINT'));
-// The supervisor is gone: nobody would ever stop this process.
-process.on('disconnect', () => void stop('the supervisor ended'));
+onStop((reason) => void stop(reason));
 
 // A start that was given up has ended in good order.
 const crucible = await starting.catch((error: unknown) => (stopping ? process.exit(0) : refuse(error)));
