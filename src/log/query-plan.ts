@@ -11,6 +11,9 @@ export interface TermPlan {
   readonly bucketed: boolean;
 }
 
+/** Not a `family.*` or `*`. */
+export const isWholeType = (type: string): boolean => !type.includes('*');
+
 /**
  * The most selective term of a query, or undefined when only a range of positions bounds it. An index read is one kind
  * of term, without a LIMIT and without a second predicate (the database cannot combine them rightly); everything else
@@ -22,7 +25,7 @@ export const planTerm = (query: EventQuery): TermPlan | undefined => {
     return { kind: 'correlations', values: [query.correlation_id], bucketed: false };
   }
   const types = query.types;
-  if (types !== undefined && types.length > 0 && types.every((type) => !type.includes('*'))) {
+  if (types !== undefined && types.length > 0 && types.every(isWholeType)) {
     return { kind: 'types', values: types, bucketed: true };
   }
   if (query.actor !== undefined) return { kind: 'actors', values: [query.actor], bucketed: true };

@@ -4,7 +4,7 @@ import type { CommittedReads } from './committed-reads.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import type { EventPage, EventQuery } from './log.ts';
 import { positionAt } from './position-at.ts';
-import { planTerm, queryPredicate, type TermPlan } from './query-plan.ts';
+import { isWholeType, planTerm, queryPredicate, type TermPlan } from './query-plan.ts';
 import { bucketOf, bucketStart, bucketTerm } from './terms.ts';
 
 const DEFAULT_LIMIT = 50;
@@ -26,19 +26,33 @@ interface Window {
   readonly order: 'asc' | 'desc';
 }
 
+/** The newest events, in memory. */
+export interface RememberedEvents {
+  /** The position of the oldest one. */
+  first(): number | undefined;
+  /** Those of these types at `[from, to]`, in order; undefined if it reaches back further than these do. */
+  ofTypes(types: readonly string[], from: number, to: number): readonly CrucibleEvent[] | undefined;
+}
+
 /**
- * One page. In either direction: first the next 1,024 positions by range, which is enough for a frequent term; then by
- * the best index term, bucket by bucket; without a term, further by range. Bounded either way.
+ * One page. In either direction: first, of types, what is in memory; then the next 1,024 positions by range, which is
+ * enough for a frequent term; then by the best index term, bucket by bucket; without a term, further by range. Bounded
+ * either way.
  * @throws CrucibleError `invalid`, `bad_cursor`, `position_expired`
  */
-export const queryPage = async (reads: CommittedReads, query: EventQuery): Promise<EventPage> => {
+export const queryPage = async (
+  reads: CommittedReads,
+  query: EventQuery,
+  remembered?: RememberedEvents,
+): Promise<EventPage> => {
   const limit = checkedLimit(query.limit);
   const start = await startWindow(reads, query);
   const page = collectPage(queryPredicate(query), limit, start);
 
+  const seen = remembered === undefined ? 0 : lookInMemory(remembered, query, page);
   // Little at first: a page that asks for a few events of a frequent term finds them close by.
   const little = Math.min(SCAN_POSITIONS / 2, Math.max(FIRST_LOOK, 2 * limit));
-  for (const count of [little, SCAN_POSITIONS - little]) {
+  for (const count of seen >= SCAN_POSITIONS ? [] : [little, SCAN_POSITIONS - little]) {
     const near = page.done() ? undefined : take(page.rest(), count);
     if (near !== undefined) page.offer(await reads.range(near.from, near.to), near);
   }
@@ -48,6 +62,18 @@ export const queryPage = async (reads: CommittedReads, query: EventQuery): Promi
   else if (plan.bucketed) await walkBuckets(reads, plan, page);
   else await walkCommits(reads, await reads.find(plan.kind, plan.values), page, MAX_COMMITS);
   return toPage(query, page);
+};
+
+/** @returns how many positions have been looked at */
+const lookInMemory = (remembered: RememberedEvents, { types = [] }: EventQuery, page: Page): number => {
+  const { from, to, order } = page.rest();
+  const first = remembered.first();
+  const begin = first === undefined || order === 'asc' ? from : Math.max(from, first);
+  if (begin > to || types.length === 0 || !types.every(isWholeType)) return 0;
+  const events = remembered.ofTypes(types, begin, to);
+  if (events === undefined) return 0;
+  page.offer(events, { from: begin, to });
+  return to - begin + 1;
 };
 
 const toPage = (query: EventQuery, page: Page): EventPage => {

@@ -9,7 +9,7 @@ import { IDEMPOTENCY_TABLE, idempotencyId, type IdempotencyRecord } from './idem
 import type { Committed, Log } from './log.ts';
 import { createOldEvents } from './old-events.ts';
 import { positionAt } from './position-at.ts';
-import { queryPage } from './query.ts';
+import { queryPage, type RememberedEvents } from './query.ts';
 import { createRecentEvents } from './recent-events.ts';
 import { replay, tail } from './replay.ts';
 import { answerOf } from './repeats.ts';
@@ -17,7 +17,7 @@ import { createRecords } from './store-records.ts';
 import type { ReadStore } from './store.ts';
 
 /** How much of the last events stays in memory for readers at the head. Bytes as JSON. */
-const RECENT = { events: 4_096, bytes: 32 * 1024 * 1024 };
+const RECENT = { events: 16_384, bytes: 32 * 1024 * 1024 };
 
 /** What a log reads by, whether it writes itself or follows the one that does. */
 export interface ReadingSide extends Pick<
@@ -69,6 +69,10 @@ export const createReadingSide = (deps: {
       return kept.filter(({ position }) => position <= last).map(upcast);
     },
   };
+  const remembered: RememberedEvents = {
+    first: recent.first,
+    ofTypes: (types, from, to) => recent.ofTypes(types, from, to)?.map(upcast),
+  };
   const signal = createHeadSignal(reads.head);
 
   return {
@@ -81,14 +85,18 @@ export const createReadingSide = (deps: {
       const given = { nowMs: deps.clock.now(), readEvents: reads.many };
       return answerOf(record as IdempotencyRecord, idempotency, given);
     },
-    get: reads.byId,
+    async get(id) {
+      const event = recent.withId(id);
+      return event === undefined || event.position > reads.head() ? reads.byId(id) : upcast(event);
+    },
     // Each attempt of a run asks for its event, which as a rule was committed a moment ago.
     async at(position) {
       const event = position <= reads.head() ? recent.at(position) : undefined;
       return event === undefined ? oldEvents(position) : upcast(event);
     },
-    query: (query) => queryPage(near, query),
-    trace: (correlationId, page) => queryPage(near, { ...page, correlation_id: correlationId, order: 'asc' }),
+    query: (query) => queryPage(near, query, remembered),
+    trace: (correlationId, page) =>
+      queryPage(near, { ...page, correlation_id: correlationId, order: 'asc' }, remembered),
     replay: (options) => replay(reads, options),
     tail: (options) => tail(reads, { recent, moved: signal.moved }, options),
     positionAt: (timeMs) => positionAt(reads, timeMs),

@@ -3,7 +3,10 @@ import type { CrucibleEvent } from '../events/envelope.ts';
 import { createRecentEvents } from './recent-events.ts';
 
 const commit = (first: number, count: number): CrucibleEvent[] =>
-  Array.from({ length: count }, (_, i) => ({ position: first + i }) as CrucibleEvent);
+  Array.from({ length: count }, (_, i) => {
+    const position = first + i;
+    return { position, id: `evt_${position}`, type: position % 3 === 0 ? 'third' : 'other' } as CrucibleEvent;
+  });
 
 const positions = (events: readonly CrucibleEvent[] | undefined): number[] | undefined =>
   events?.map(({ position }) => position);
@@ -46,5 +49,23 @@ describe('the recent events', () => {
     expect(recent.after(3)).toBeUndefined();
     recent.add(commit(5, 1), 1);
     expect(positions(recent.after(4))).toEqual([5]);
+  });
+
+  test('are found by id and by type as long as they are kept', () => {
+    const recent = createRecentEvents({ events: 20, bytes: 10_000 });
+    expect(recent.first()).toBeUndefined();
+    expect(recent.ofTypes(['third'], 1, 9)).toBeUndefined();
+    for (let first = 1; first < 300; first += 7) {
+      recent.add(commit(first, 7), 70);
+      const [oldest = 0, last] = [recent.first(), first + 6];
+      const all = Array.from({ length: last }, (_, i) => i + 1);
+      const kept = all.filter((position) => position >= oldest);
+      expect(kept.length).toBe(Math.min(last, 21));
+      expect(all.filter((position) => recent.withId(`evt_${position}`) !== undefined)).toEqual(kept);
+      const thirds = kept.filter((position) => position % 3 === 0);
+      expect(positions(recent.ofTypes(['third', 'none', 'third'], oldest, last))).toEqual(thirds);
+      expect(positions(recent.ofTypes(['other', 'third'], oldest + 2, last - 2))).toEqual(kept.slice(2, -2));
+      expect(recent.ofTypes(['third'], oldest - 1, last)).toBeUndefined();
+    }
   });
 });
