@@ -150,14 +150,14 @@ export const createInternalServer = (deps: InternalServerDeps): InternalServer =
       its.forward(req, res, unwrap(req));
       return;
     }
-    const { pathname, searchParams } = new URL(req.url ?? '/', 'http://internal');
+    const [pathname = '', query] = (req.url ?? '').split('?');
     const is = (method: string, path: string): boolean => {
       if (pathname !== path) return false;
       if (req.method === method) return true;
       throw new CrucibleError('method_not_allowed', `${path} takes ${method}`);
     };
     if (is('GET', PATHS.commits)) {
-      await serveCommits(searchParams, res, {
+      await serveCommits(new URLSearchParams(query), res, {
         follow: its.feed.follow,
         lineOf,
         signal: lastingSignal(res),
@@ -186,6 +186,8 @@ export const createInternalServer = (deps: InternalServerDeps): InternalServer =
   const onUpgrade = (req: IncomingMessage, socket: Duplex, head: Buffer): void => {
     upgraded.add(socket);
     socket.once('close', () => upgraded.delete(socket));
+    // Whoever takes it has a word of its own for that; until then nobody has.
+    socket.on('error', () => socket.destroy());
     try {
       const its = admit(req);
       if (!isForwarded(req) || its.upgrade === undefined)
