@@ -62,7 +62,7 @@ describe('the internal listener', () => {
       '/forward',
       '//x',
       '/internal/v2/append',
-      'http://[/',
+      '/%zz#[',
     ])
       expect((await leader.ask('GET', path)).status).toBe(404);
     expect((await leader.ask('GET', '/internal/v1/append')).status).toBe(405);
