@@ -30,13 +30,16 @@ export type FeedItem =
   /** Every second, so that silence means that something is broken. `problem`: why nothing can be written at the moment. */
   | { readonly kind: 'alive'; readonly problem: string | null };
 
-/** An append that a follower sends. Registry changes are decided by the leader alone, so it carries none. */
+/**
+ * An append that a follower sends. Registry changes are decided by the leader alone, and what requests rest on others
+ * that are under way is known in one process only, so it carries neither.
+ */
 export interface SentAppend {
   /** Of this request alone. Sent again under the same id, to the same leader, it is appended once. */
   readonly id: string;
   /** Of the leader that the follower belongs to: another one, which may listen at the same place by now, refuses it. */
   readonly epoch: number;
-  readonly request: Omit<AppendRequest, 'changes'>;
+  readonly request: Omit<AppendRequest, 'changes' | 'ticket' | 'after'>;
 }
 
 export interface SentResult extends AppendResult {
