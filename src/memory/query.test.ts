@@ -47,6 +47,18 @@ describe('a query', () => {
     expect(await notes.find({ text: 'attention' }, ['default', 'lab'])).toContain('Elsewhere');
   });
 
+  it('of all worlds looks into each, also one that has come since the last question', async () => {
+    await using notes = await openNotes();
+    const { open } = notes;
+    const everywhere = async (query: Partial<MemoryQuery>): Promise<readonly string[]> =>
+      (await open.service.query({ limit: 10, page: 1, ...query })).results.map(({ memory }) => memory.title);
+    expect(await everywhere({ tags: ['#ai'] })).toEqual(['Transformers', 'Attention']);
+    expect(await everywhere({ text: 'elsewhere' })).toEqual(['Elsewhere']);
+    await open.in('new', () => open.service.create({ content: '# Farther\n#ai' }));
+    expect(await everywhere({ tags: ['#ai'] })).toEqual(['Farther', 'Transformers', 'Attention']);
+    expect(await everywhere({ text: 'farther' })).toEqual(['Farther']);
+  });
+
   it.each<[string, Partial<MemoryQuery>, readonly string[]]>([
     ['a tag', { tags: ['#AI'] }, ['Transformers', 'Attention']],
     ['all of several tags', { tags: ['#ai', '#paper'] }, ['Attention']],

@@ -7,7 +7,8 @@ import type { MemoryReader } from './reader.ts';
 import { readTag } from './relations.ts';
 import type { Semantic } from './semantic.ts';
 import { tagsOf } from './state/edges.ts';
-import { MEMORY_TABLE, NAME_TABLE, newestKey, WORLD_TABLE, type CardRow, type NameRow } from './tables.ts';
+import { MEMORY_TABLE, NAME_TABLE, newestKey, type CardRow, type NameRow } from './tables.ts';
+import type { Worlds } from './worlds.ts';
 
 /** How many memories one query looks at, the best or newest first. */
 const MAX_CANDIDATES = 10_000;
@@ -30,6 +31,7 @@ export const createQuery =
     readonly log: Pick<Log, 'records' | 'settled'>;
     readonly reader: MemoryReader;
     readonly semantic: Semantic;
+    readonly worlds: Pick<Worlds, 'all'>;
   }) =>
   async (query: MemoryQuery, visible: readonly string[] | undefined): Promise<QueryAnswer> => {
     const { log, reader } = deps;
@@ -103,7 +105,7 @@ const byMeaning = async (
 };
 
 const byText = async (
-  { log }: Pick<Deps, 'log'>,
+  { log, worlds: known }: Pick<Deps, 'log' | 'worlds'>,
   text: string,
   visible: readonly string[] | undefined,
 ): Promise<Ranked> => {
@@ -120,7 +122,7 @@ const byText = async (
     found.set(id, { relevance: best > 0 ? Math.max(0, score / best) : 1, reasons: ['text'] });
   const name = normaliseName(text);
   if (name === undefined) return found;
-  const worlds = await worldsOf(log, visible);
+  const worlds = visible ?? (await known.all());
   const named = (await records.getMany(
     NAME_TABLE.name,
     worlds.map((world) => `${world}/${name}`),
@@ -142,15 +144,9 @@ const combined = (ranked: readonly Ranked[]): Ranked => {
   return all;
 };
 
-const worldsOf = async (
-  { records }: Pick<Log, 'records'>,
-  visible: readonly string[] | undefined,
-): Promise<readonly string[]> =>
-  visible ?? (await records.list(WORLD_TABLE.name, { limit: 1_000 })).map(({ id }) => id);
-
 /** The cards to look at: those found, else those of the narrowest thing asked, else the newest. */
 const candidates = async (
-  { log, reader }: Deps,
+  { log, reader, worlds }: Deps,
   query: Wanted,
   given: {
     readonly found: Ranked | undefined;
@@ -172,7 +168,7 @@ const candidates = async (
   if (linked !== undefined) return (await readCards(records, [...linked])).filter(isLinked);
   const [tag] = query.tags;
   const cards: CardRow[] = [];
-  for (const world of await worldsOf(log, given.visible)) {
+  for (const world of given.visible ?? (await worlds.all())) {
     if (tag !== undefined) {
       for await (const ids of taggedWith(records, world, tag)) {
         cards.push(...(await readCards(records, ids)));

@@ -16,6 +16,7 @@ import { createRelations } from './relations.ts';
 import type { Semantic } from './semantic.ts';
 import { createMender } from './state/mender.ts';
 import { createWriteMemories } from './writing.ts';
+import { createWorlds } from './worlds.ts';
 import { createWrites } from './writes.ts';
 
 export interface MemoryServiceDeps {
@@ -39,7 +40,8 @@ export const createMemoryService = (deps: MemoryServiceDeps): MemoryService => {
   const reader = createReader(log.records);
   const write = createWriteMemories({ log, writer, mender });
   const accessed = createAccessed({ writer, logger, mode: deps.accessed });
-  const find = createQuery({ log, reader, semantic: deps.semantic });
+  const worlds = createWorlds(log);
+  const find = createQuery({ log, reader, semantic: deps.semantic, worlds });
   const operations: MemoryDeps = { log, reader, write, newId, clock, isAgent };
 
   return {
@@ -69,6 +71,9 @@ export const createMemoryService = (deps: MemoryServiceDeps): MemoryService => {
       return { data, last: rows.length < limit ? undefined : rows.at(-1)?.id };
     },
     start: () => mender.start(),
-    close: () => mender.close(),
+    async close() {
+      worlds.close();
+      await mender.close();
+    },
   };
 };
