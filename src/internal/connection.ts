@@ -9,7 +9,7 @@ const CONNECT_MS = 2_000;
 const ANSWER_MS = 20_000;
 const RETRY_AFTER_MS = 1_000;
 
-export type Body = Dispatcher.ResponseData['body'];
+type Body = Dispatcher.ResponseData['body'];
 
 interface Ask {
   readonly method: 'GET' | 'POST';

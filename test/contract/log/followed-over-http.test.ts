@@ -7,7 +7,7 @@ import { KEY } from '../../../src/internal/testing/open-leader.ts';
 import { isCrucibleError } from '../../../src/kernel/errors.ts';
 import { silentLogger } from '../../../src/kernel/logger.ts';
 import { createLog, idleReactor, type LeadingLog } from '../../../src/log/create-log.ts';
-import { createCommitFeed } from '../../../src/log/following/commit-feed.ts';
+import { createCommitFeed, type CommitFeedDeps } from '../../../src/log/following/commit-feed.ts';
 import { openFollowedLog, type FollowedLog } from '../../../src/log/following/followed-log.ts';
 import { createSentAppends } from '../../../src/log/following/sent-appends.ts';
 import type { Committed } from '../../../src/log/log.ts';
@@ -36,14 +36,18 @@ interface Listening extends AsyncDisposable {
 
 const clockOf = (now: number) => ({ now: () => now });
 
-const listen = async (database: Database, clock: { now(): number }): Promise<Listening> => {
+const listen = async (
+  database: Database,
+  clock: { now(): number },
+  options: Pick<CommitFeedDeps, 'capacity'> = {},
+): Promise<Listening> => {
   const writing = await createLog({
     store: await database.store(),
     reactor: idleReactor,
     clock,
     logger: silentLogger,
   });
-  const feed = createCommitFeed({ log: writing, everySecond: () => () => undefined });
+  const feed = createCommitFeed({ log: writing, everySecond: () => () => undefined, ...options });
   const server = createInternalServer({ key: KEY, logger: silentLogger });
   server.open({
     feed,
@@ -166,6 +170,36 @@ describe('followers whose wires are cut at random', () => {
       ),
       { numRuns: 30 },
     );
+  });
+
+  test('are dropped when they do not read on, and hold nothing', async () => {
+    const database = await memory.database();
+    const capacity = { commits: 4, bytes: 64 * 1024 * 1024 };
+    await using listening = await listen(database, clockOf(1_000), { capacity });
+    const { writing } = listening;
+    const client = createLeaderClient({ url: listening.url, key: KEY });
+    const { signal } = new AbortController();
+    const items = client.follow({ epoch: writing.epoch(), signal })[Symbol.asyncIterator]();
+    expect((await items.next()).value).toMatchObject({ kind: 'hello' });
+    const text = 'x'.repeat(1024 * 1024);
+    const commits = 60;
+    for (let i = 0; i < commits; i += 1)
+      await writing.append({
+        events: [],
+        mutations: [{ op: 'put', table: 'plain', row: { id: 'r', text } }],
+      });
+    const sequences: number[] = [];
+    const readOn = async (): Promise<void> => {
+      for (;;) {
+        const { value } = await items.next();
+        if (value?.kind === 'commit') sequences.push(value.sequence);
+      }
+    };
+    await expect(readOn()).rejects.toMatchObject({ code: 'fenced' });
+    // What had been on its way, without a gap.
+    expect(sequences).toEqual(sequences.map((_, i) => i + 1));
+    expect(sequences.length).toBeLessThan(commits);
+    await client.close();
   });
 
   test('end when the one that writes is another one, at the same place', async () => {
