@@ -12,7 +12,7 @@ const applyFlags = (flags: Flags): void => {
     process.env[SETTINGS[name as keyof typeof SETTINGS].variable] = value;
 };
 
-/** `crucible dev` and `crucible serve`: the programs themselves, which end the process when they end. */
+/** `crucible dev`, `crucible serve` and `crucible worker`: the programs themselves, which end the process when they end. */
 export const addStartCommands =
   (io: CliIo): AddCommands =>
   (program, ending) => {
@@ -43,5 +43,10 @@ export const addStartCommands =
       'serve',
       'start the server alone; TEMPORAL_ADDRESS names its Temporal',
       () => import('./serve.ts'),
+    );
+    starts(
+      'worker',
+      'start a worker of its own, which executes runs for the server that writes to the same database',
+      () => import('./worker.ts'),
     );
   };

@@ -190,16 +190,10 @@ export const createMetrics = (version: string): Metrics => {
   };
 };
 
-/** Gauges of what waits for Temporal, and of Temporal itself. */
-export const watchWorkflows = (
+/** Gauges of Temporal and of the worker on it. */
+export const watchTemporal = (
   { watch }: Pick<Metrics, 'watch'>,
-  {
-    temporal,
-    starter,
-  }: {
-    readonly temporal: Pick<Temporal, 'state' | 'inFlight'>;
-    readonly starter: Pick<Starter, 'waiting' | 'open'>;
-  },
+  temporal: Pick<Temporal, 'state' | 'inFlight'>,
 ): void => {
   watch('crucible_temporal_working', '1 while connected to Temporal with a worker that polls, else 0.', () =>
     temporal.state() === 'working' ? 1 : 0,
@@ -214,8 +208,26 @@ export const watchWorkflows = (
     'Activities that the worker is at.',
     () => temporal.inFlight().activities,
   );
-  watch('crucible_runs_waiting', 'Runs that wait for the start of their workflow.', () => starter.waiting);
-  watch(
+};
+
+/** Gauges of what waits for Temporal, and of Temporal itself. */
+export const watchWorkflows = (
+  metrics: Pick<Metrics, 'watch'>,
+  {
+    temporal,
+    starter,
+  }: {
+    readonly temporal: Pick<Temporal, 'state' | 'inFlight'>;
+    readonly starter: Pick<Starter, 'waiting' | 'open'>;
+  },
+): void => {
+  watchTemporal(metrics, temporal);
+  metrics.watch(
+    'crucible_runs_waiting',
+    'Runs that wait for the start of their workflow.',
+    () => starter.waiting,
+  );
+  metrics.watch(
     'crucible_runs_open',
     'Runs whose workflow was started directly and has not ended.',
     () => starter.open,

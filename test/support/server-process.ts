@@ -2,7 +2,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const SERVE = fileURLToPath(new URL('../../src/main/serve.ts', import.meta.url));
+const PROGRAMS = {
+  serve: fileURLToPath(new URL('../../src/main/serve.ts', import.meta.url)),
+  worker: fileURLToPath(new URL('../../src/main/worker.ts', import.meta.url)),
+};
 
 /** The admin key of every server that tests start. */
 export const TEST_KEY = 'test-admin-key-test-admin-key-0123456789';
@@ -11,6 +14,8 @@ export interface ServerOptions {
   readonly dataDir: string;
   readonly temporal: { readonly address: string; readonly namespace: string };
   readonly env?: Readonly<Record<string, string>>;
+  /** Default `serve`. */
+  readonly program?: keyof typeof PROGRAMS;
   /** Given the process before it is ready. */
   readonly onSpawn?: (child: ChildProcess) => void;
 }
@@ -29,7 +34,8 @@ export interface TestServer extends AsyncDisposable {
 
 /** A real server in a process of its own: `await using server = await startServer(…)`. */
 export const startServer = async (options: ServerOptions): Promise<TestServer> => {
-  const child = spawn(process.execPath, ['--no-node-snapshot', SERVE, '--dev'], {
+  const script = PROGRAMS[options.program ?? 'serve'];
+  const child = spawn(process.execPath, ['--no-node-snapshot', script, '--dev'], {
     env: {
       PATH: process.env['PATH'],
       HOME: process.env['HOME'],
