@@ -7,14 +7,16 @@ import { buildEvent as build } from '../events/build.ts';
 import { catalogue } from '../events/catalogue.ts';
 import { createHttpMetrics } from '../http/metrics.ts';
 import { createHttpServer } from '../http/server.ts';
-import type { CrucibleError } from '../kernel/errors.ts';
+import { CrucibleError, isCrucibleError, messageOf } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
 import { createConnectedAgents } from '../stream/connected-agents.ts';
 import type { CrucibleDeps } from './deps.ts';
 import { eventTypes } from './event-types.ts';
 import { createClosers, type Closers } from './closers.ts';
 import { makeDirectories } from './directories.ts';
+import { followingTurn } from './following-turn.ts';
 import { healthOf } from './health.ts';
+import { internalOf, openLeaderDoor } from './leader-door.ts';
 import { createMetrics, watchWorkflows } from './metrics.ts';
 import { openAccess } from './open-access.ts';
 import { openDispatch } from './open-dispatch.ts';
@@ -50,17 +52,55 @@ const buildEvent: BuildEvent = (input, origin) =>
  * works. Closing goes the other way.
  * @throws CrucibleError with what to mend: `data_dir_locked`, `store_too_new`, `port_in_use`, `config_invalid`, …
  */
-export const startCrucible = async (deps: CrucibleDeps): Promise<Crucible> => {
-  const closers = createClosers(deps.logger);
-  try {
-    return await open(deps, closers);
-  } catch (error) {
-    await closers.closeAll();
-    throw error;
-  }
+export const startCrucible = async (given: CrucibleDeps): Promise<Crucible> => {
+  const closers = createClosers(given.logger);
+  const giveUp = new AbortController();
+  const stop = AbortSignal.any([giveUp.signal, ...(given.stop === undefined ? [] : [given.stop])]);
+  const deps = { ...given, stop };
+  const started = Promise.withResolvers<Crucible>();
+  /** It is a server already that answers, while another one writes. */
+  let following = false;
+
+  const lead = async (): Promise<Crucible | undefined> => {
+    try {
+      const crucible = await open(deps, closers, (url, adminKey) => {
+        following = true;
+        started.resolve({ url, adminKey, close });
+      });
+      started.resolve(crucible);
+      return crucible;
+    } catch (error) {
+      await closers.closeAll();
+      if (!following) started.reject(error);
+      else if (!stop.aborted) given.onFatal(fatal(error));
+      return undefined;
+    }
+  };
+  const leading = lead();
+  const close = async (reason: string): Promise<void> => {
+    giveUp.abort();
+    await (await leading)?.close(reason);
+  };
+  return started.promise;
 };
 
-const open = async (deps: CrucibleDeps, closers: Closers): Promise<Crucible> => {
+const fatal = (error: unknown): CrucibleError =>
+  isCrucibleError(error)
+    ? error
+    : new CrucibleError(
+        'internal',
+        `It was this server's turn to write, and it failed: ${messageOf(error)}`,
+        {
+          cause: error,
+        },
+      );
+
+/** @param onFollowing called when this one answers requests while another one writes */
+const open = async (
+  deps: CrucibleDeps,
+  closers: Closers,
+  onFollowing: (url: string, adminKey: AdminKey) => void,
+): Promise<Crucible> => {
   const { config, logger, version } = deps;
   makeDirectories(config);
   const adminKey = await loadAdminKey({
@@ -77,11 +117,26 @@ const open = async (deps: CrucibleDeps, closers: Closers): Promise<Crucible> => 
     }
     deps.onFatal(error);
   };
+  const internal = internalOf(deps);
+  const door = internal === undefined ? undefined : await openLeaderDoor(internal, logger, closers);
   const { targets, useMode, ...opened } = await openLog(
-    { config, logger, turn: turnOf(deps, closers), onFatal: (error) => void endBecause(error) },
+    {
+      config,
+      logger,
+      url: door?.url,
+      turnFor: (store) =>
+        internal === undefined || !config.standby
+          ? turnOf(deps, closers)
+          : followingTurn({ ...deps, adminKey: adminKey.key, internalKey: internal.key, buildEvent }, store, {
+              closers,
+              onFollowing: (url) => onFollowing(url, adminKey),
+            }),
+      onFatal: (error) => void endBecause(error),
+    },
     closers,
   );
   const metrics = createMetrics(version);
+  metrics.watch('crucible_leading', '1 for the server that writes, 0 for one that follows it.', () => 1);
   const log = metrics.observed(opened.log);
   const agents = createConnectedAgents();
   const { policies, egress, ...services } = await openServices(
@@ -90,7 +145,7 @@ const open = async (deps: CrucibleDeps, closers: Closers): Promise<Crucible> => 
     closers,
   );
   await services.memory.start();
-  const { temporal, starter } = openDispatch(deps, { log, policies, buildEvent, useMode }, closers);
+  const { temporal, starter, lines } = openDispatch(deps, { log, policies, buildEvent, useMode }, closers);
   watchWorkflows(metrics, { temporal, starter });
 
   const directory = createHookDirectory({
@@ -140,6 +195,15 @@ const open = async (deps: CrucibleDeps, closers: Closers): Promise<Crucible> => 
     () => stream.server.figures().connections + stream.feed.readers,
   );
   lastAnswers = () => http.close(LAST_ANSWERS_MS);
+  door?.open({
+    log: opened.log,
+    append: log.append,
+    drains: lines,
+    agents,
+    http,
+    upgrade: (req, socket, head) => stream.server.take(req, socket, head),
+    watch: metrics.watch,
+  });
   const { url } = await http.listen(config);
   const tell = async (
     type: string,

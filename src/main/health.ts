@@ -30,3 +30,19 @@ export const healthOf = (parts: {
     ];
   },
 });
+
+/** What `/readyz` of a server shows that follows another one: ready as long as it hears of that one's commits. */
+export const healthOfFollower = (parts: {
+  readonly log: Pick<Log, 'problem'>;
+  readonly leaderUrl: string;
+}): Health => ({
+  components: (): readonly ComponentState[] => {
+    const problem = parts.log.problem();
+    const detail = `following ${parts.leaderUrl}`;
+    return [
+      problem === undefined
+        ? { name: 'log', state: 'ready', detail }
+        : { name: 'log', state: 'failed', detail: `${detail}: ${problem}` },
+    ];
+  },
+});

@@ -5,6 +5,7 @@ import type { Logger } from '../kernel/logger.ts';
 import type { Log } from '../log/log.ts';
 import type { ConnectedAgents } from '../stream/connected-agents.ts';
 import { createEventFeed, type FeedServer } from '../stream/event-feed.ts';
+import type { Relay } from '../stream/relay.ts';
 import { createStreamServer, type StreamServer } from '../stream/stream-server.ts';
 
 /**
@@ -40,6 +41,8 @@ export const openStream = async (deps: {
   /** Origins of pages that may connect. */
   readonly origins: readonly string[];
   readonly logger: Logger;
+  /** Where the connections of agents are talked with; absent: here. */
+  readonly relay?: Relay;
 }): Promise<Streams> => {
   const { log, access, agents, origins } = deps;
   const epoch = await nameOf(log);
@@ -53,6 +56,7 @@ export const openStream = async (deps: {
     clock,
     newId,
     logger: deps.logger.child({ component: 'stream' }),
+    ...(deps.relay !== undefined && { relay: deps.relay }),
   });
   return {
     server,

@@ -4,11 +4,12 @@ import { worldScope } from '../access/principal.ts';
 import { CrucibleError, isCrucibleError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Log } from '../log/log.ts';
-import { takeSeat } from './agent-seat.ts';
+import { takeSeat, takesActions } from './agent-seat.ts';
 import type { ConnectedAgents, Seat } from './connected-agents.ts';
 import type { FanOut } from './fan-out.ts';
 import { CLOSE, PROTOCOL, errorMessage, parseMessage, requestOf } from './protocol.ts';
 import type { ClientMessage, Result, ServerMessage, StreamLimits } from './protocol.ts';
+import type { Relay, RelayLine } from './relay.ts';
 import { createSession, type Outlet, type Session } from './session.ts';
 
 /** A socket that is open. */
@@ -31,11 +32,14 @@ export interface Channel extends Outlet {
  *     opened --none came--> waiting --first message is `auth`--> authenticating
  *     waiting --another message, or none in time--> closed (1008)
  *     authenticating --good--> open, which begins with `hello`
+ *     authenticating --good, those of an agent, and another server takes these--> relayed, to that server
  *     authenticating --bad--> closed (1008)
  *     open --revoked, expired--> closed (1008)
  *     open --nothing heard for two heartbeats--> closed, without a word
  *     open --too much waits to be written to a client that goes on asking--> closed (1013)
  *     open --the log cannot be read--> closed (1013)
+ *     relayed --the other server ends it--> closed, as that one says
+ *     relayed --nothing heard for two heartbeats, too much waits to be passed on--> closed
  *     any --the server stops--> closed (1012)
  */
 export interface Connection {
@@ -76,11 +80,15 @@ export interface ConnectionDeps {
   readonly logger: Logger;
   /** The `X-Crucible-World` of the request. */
   readonly world: string | undefined;
+  /** Where the connections of agents are talked with; undefined: here. */
+  readonly relay?: Relay | undefined;
 }
 
 /** What came with the request: who it is, or what is wrong with its credentials, or nothing. */
 export type Arrival =
-  { readonly principal: Principal } | { readonly refused: CrucibleError } | { readonly later: true };
+  | { readonly principal: Principal; readonly authorization: string }
+  | { readonly refused: CrucibleError }
+  | { readonly later: true };
 
 /** How much may wait to be written before a client that asks for more is sent away. Beyond what events may take. */
 const REPLY_BUFFERS = 4;
@@ -88,7 +96,8 @@ const MISSED_HEARTBEATS = 2;
 
 export const createConnection = (deps: ConnectionDeps, arrival: Arrival): Connection => {
   const { channel, limits, logger, log } = deps;
-  let state: 'waiting' | 'authenticating' | 'open' | 'closed' = 'waiting';
+  let state: 'waiting' | 'authenticating' | 'open' | 'relayed' | 'closed' = 'waiting';
+  let line: RelayLine | undefined;
   let session: Session | undefined;
   let seat: Seat | undefined;
   let principal: Principal | undefined;
@@ -110,6 +119,7 @@ export const createConnection = (deps: ConnectionDeps, arrival: Arrival): Connec
     clearTimeout(patience);
     session?.close();
     seat?.leave();
+    line?.close();
   };
 
   const refuse = (error: unknown): void => {
@@ -120,9 +130,24 @@ export const createConnection = (deps: ConnectionDeps, arrival: Arrival): Connec
     close(down ? CLOSE.overload : CLOSE.policy, 'not authenticated');
   };
 
-  const open = (who: Principal): void => {
+  const hand = (relay: Relay, authorization: string): void => {
+    state = 'relayed';
+    line = relay({
+      authorization,
+      world: deps.world,
+      channel,
+      onEnd({ code, reason, error }) {
+        if (state === 'closed') return;
+        if (error !== undefined) tell(errorMessage(error, { action: 'auth' }));
+        close(code, reason);
+      },
+    });
+  };
+
+  const open = (who: Principal, authorization: string): void => {
     if (state === 'closed') return;
     clearTimeout(patience);
+    if (deps.relay !== undefined && takesActions(who)) return hand(deps.relay, authorization);
     const scope = worldScope(who, deps.world);
     principal = who;
     state = 'open';
@@ -169,12 +194,13 @@ export const createConnection = (deps: ConnectionDeps, arrival: Arrival): Connec
     state = 'authenticating';
     channel.pause();
     try {
-      open(await deps.access.authenticate(`Bearer ${key}`));
+      const authorization = `Bearer ${key}`;
+      open(await deps.access.authenticate(authorization), authorization);
     } catch (error) {
       refuse(error);
     }
-    // Also when it is refused: its answer to the end must be read.
-    channel.resume();
+    // Also when it is refused: its answer to the end must be read. A relay does so itself, when it is open.
+    if (line === undefined) channel.resume();
     for (const text of early.splice(0)) onText(text);
   };
 
@@ -217,10 +243,16 @@ export const createConnection = (deps: ConnectionDeps, arrival: Arrival): Connec
     }
   };
 
+  const passOn = (to: RelayLine, text: string): void => {
+    if (to.buffered() > limits.maxBufferedBytes * REPLY_BUFFERS) close(CLOSE.overload, 'too much at once');
+    else to.send(text);
+  };
+
   const onText = (text: string): void => {
     missed = 0;
     if (state === 'closed' || !mayAnswer()) return;
     if (state === 'waiting') return onFirst(text);
+    if (line !== undefined) return passOn(line, text);
     if (state === 'authenticating' || session === undefined) return void early.push(text);
     try {
       act(parseMessage(text), session);
@@ -239,7 +271,7 @@ export const createConnection = (deps: ConnectionDeps, arrival: Arrival): Connec
   if ('refused' in arrival) refuse(arrival.refused);
   else if ('principal' in arrival) {
     try {
-      open(arrival.principal);
+      open(arrival.principal, arrival.authorization);
     } catch (error) {
       refuse(error);
     }
@@ -257,7 +289,7 @@ export const createConnection = (deps: ConnectionDeps, arrival: Arrival): Connec
     },
     onClosed: end,
     heartbeat() {
-      if (state !== 'open') return;
+      if (state !== 'open' && state !== 'relayed') return;
       missed += 1;
       if (missed > MISSED_HEARTBEATS) {
         end();
@@ -265,7 +297,8 @@ export const createConnection = (deps: ConnectionDeps, arrival: Arrival): Connec
         return;
       }
       channel.ping();
-      tell({ type: 'ping' });
+      // The other server has its own.
+      if (state === 'open') tell({ type: 'ping' });
     },
     tick(nowMs) {
       if (state !== 'open') return;

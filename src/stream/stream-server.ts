@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { Access } from '../access/access.ts';
 import { isAllowedOrigin } from '../access/origins.ts';
@@ -14,6 +15,7 @@ import { createConnection, type Arrival, type Connection, type StreamFigures } f
 import { chosenSubprotocol, offeredBy } from './credentials.ts';
 import { createFanOut } from './fan-out.ts';
 import { CLOSE, DEFAULT_LIMITS, type StreamLimits } from './protocol.ts';
+import type { Relay } from './relay.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
 
 export const STREAM_PATH = '/api/v1/events/stream';
@@ -26,6 +28,8 @@ const RETRY_AFTER_MS = 5_000;
 export interface StreamServer {
   /** Takes the requests for connections from now on; all other requests stay with the server. */
   attach(node: Server): void;
+  /** Takes one that has come by way of another server, to {@link STREAM_PATH}. */
+  take(req: IncomingMessage, socket: Duplex, head: Buffer): void;
   /** Tells every client to come back (1012), and takes no more. Resolves when all are gone. Safe to call twice. */
   close(): Promise<void>;
   figures(): StreamFigures;
@@ -44,6 +48,8 @@ export interface StreamServerDeps {
   readonly newId: NewId;
   readonly logger: Logger;
   readonly limits?: Partial<StreamLimits>;
+  /** Where the connections of agents are talked with; absent: here. */
+  readonly relay?: Relay;
 }
 
 const pathOf = (req: IncomingMessage): string => (req.url ?? '').split('?')[0] ?? '';
@@ -101,7 +107,8 @@ export const createStreamServer = (deps: StreamServerDeps): StreamServer => {
     const offered = offeredBy(req);
     if (offered.by === 'later') return { later: true };
     try {
-      return { principal: await access.authenticate(offered.authorization) };
+      const { authorization } = offered;
+      return { principal: await access.authenticate(authorization), authorization };
     } catch (error) {
       // A browser does not tell its page of a refused request, so it is told on the connection.
       if (offered.by === 'subprotocol' && isCrucibleError(error)) return { refused: error };
@@ -119,6 +126,7 @@ export const createStreamServer = (deps: StreamServerDeps): StreamServer => {
     const statuses: Readonly<Record<string, number>> = {
       unauthenticated: 401,
       forbidden: 403,
+      not_found: 404,
       internal: 500,
     };
     refuseUpgrade(socket, error, { status: statuses[error.code] ?? 503, requestId });
@@ -186,15 +194,21 @@ export const createStreamServer = (deps: StreamServerDeps): StreamServer => {
     fanOut.close();
   };
 
+  const take = (req: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    // Of an HTTP server without TLS these are sockets.
+    void upgrade(req, socket as Socket, head);
+  };
+
   return {
     attach(node) {
       // Node 24.9 asks this for each request; without it every `Upgrade` header, also of HTTP/2 clients that would do
       // without, would end up here. Its types know it as an option of `createServer` only.
       Object.assign(node, { shouldUpgradeCallback: isForUs });
-      node.on('upgrade', (req, socket, head) => {
-        // Of an HTTP server without TLS these are sockets.
-        void upgrade(req, socket as Socket, head);
-      });
+      node.on('upgrade', take);
+    },
+    take(req, socket, head) {
+      if (isForUs(req)) take(req, socket, head);
+      else refuse(socket as Socket, new CrucibleError('not_found', 'There is no stream at this path'));
     },
     close: () => (closing ??= close()),
     figures: () => {

@@ -1,17 +1,9 @@
-import type { ChildProcess } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
-import { once } from 'node:events';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { auditLog, auditRuns, readAll, readRuns } from '../crash/audit.ts';
 import { load, settle, type Memory } from '../crash/load.ts';
 import { restOf } from '../support/rest.ts';
-import { startServer, type TestServer } from '../support/server-process.ts';
-import { startSurrealServer, surrealBinary } from '../support/surreal-server.ts';
-import { temporalServer } from '../support/temporal-server.ts';
+import { openSeveralServers, readiness } from '../support/several-servers.ts';
+import { surrealBinary } from '../support/surreal-server.ts';
 
 const WAIT = { timeout: 60_000, interval: 100 };
 
@@ -19,73 +11,10 @@ const binary = surrealBinary();
 const why =
   binary === undefined ? ' (skipped: no `surreal` on the PATH, and CRUCIBLE_TEST_SURREAL names none)' : '';
 
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-};
-
-/** A database server, a Temporal, and servers that stand by while another one writes. */
-const openPlace = async () => {
-  const temporal = await temporalServer();
-  const database = await startSurrealServer(binary ?? '');
-  const dirs: string[] = [];
-  const starting: Promise<TestServer>[] = [];
-  return {
-    async start(): Promise<{
-      readonly url: string;
-      readonly child: ChildProcess;
-      readonly started: Promise<TestServer>;
-    }> {
-      const port = await freePort();
-      const dataDir = await mkdtemp(join(tmpdir(), 'crucible-two-'));
-      dirs.push(dataDir);
-      const env = {
-        CRUCIBLE_LOG_LEVEL: 'error',
-        CRUCIBLE_PORT: String(port),
-        CRUCIBLE_STANDBY: 'on',
-        CRUCIBLE_SURREAL_URL: database.url,
-        CRUCIBLE_SURREAL_USER: 'root',
-        CRUCIBLE_SURREAL_PASS: 'root',
-      };
-      const { promise: spawned, resolve: onSpawn } = Promise.withResolvers<ChildProcess>();
-      const started = startServer({ dataDir, temporal, env, onSpawn });
-      starting.push(started);
-      return { url: `http://127.0.0.1:${port}`, child: await spawned, started };
-    },
-    async [Symbol.asyncDispose]() {
-      for (const started of starting)
-        await started.then(
-          (server) => server[Symbol.asyncDispose](),
-          () => undefined,
-        );
-      await database[Symbol.asyncDispose]();
-      await temporal[Symbol.asyncDispose]();
-      for (const dir of dirs) await rm(dir, { recursive: true, force: true });
-    },
-  };
-};
-
-/** What it says at its door: its status, and that of its log. */
-const readiness = async (url: string): Promise<readonly unknown[]> => {
-  try {
-    const answer = await fetch(`${url}/readyz`);
-    const { components } = (await answer.json()) as {
-      components: readonly { name: string; state: string }[];
-    };
-    return [answer.status, components.find(({ name }) => name === 'log')?.state];
-  } catch {
-    return ['closed'];
-  }
-};
-
 it.skipIf(binary === undefined)(
   `two servers: the leader is killed under load, the one that stands by goes on where it was${why}`,
   async () => {
-    await using place = await openPlace();
+    await using place = await openSeveralServers(binary ?? '');
     const first = await place.start();
     const leader = await first.started;
     const second = await place.start();

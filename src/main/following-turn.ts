@@ -1,0 +1,110 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { SmallDoor } from '../http/small-door.ts';
+import { createStandbyDoor } from '../http/standby.ts';
+import { isCrucibleError, messageOf } from '../kernel/errors.ts';
+import { newId } from '../kernel/ids.ts';
+import type { LogStore } from '../log/store.ts';
+import type { Closers } from './closers.ts';
+import { openFollowing, type Followed, type Following, type FollowingDeps } from './open-following.ts';
+import type { Turn } from './turn.ts';
+
+/** How often it is looked whether somebody else writes by now. ms */
+const LOOK_MS = 1_000;
+
+/**
+ * How a server with a key for others waits while another one writes:
+ *
+ *     waiting (the door says that it stands by) --the writer can be followed--> following --session over--> waiting
+ *     waiting --the lease is free--> it is our turn
+ *
+ * The lease is tried before each session, and each second without one.
+ */
+export const followingTurn = (
+  deps: FollowingDeps,
+  store: Pick<LogStore, 'leader'>,
+  { onFollowing, closers }: { readonly onFollowing: (url: string) => void; readonly closers: Closers },
+): Turn => {
+  const { config, version, logger, stop } = deps;
+  let door: SmallDoor | undefined;
+  const openDoor = async (): Promise<void> => {
+    if (door !== undefined) return;
+    door = createStandbyDoor({ version, newId });
+    await door.listen(config);
+  };
+  const closeDoor = async (): Promise<void> => {
+    const open = door;
+    door = undefined;
+    await open?.close();
+  };
+  closers.add(closeDoor);
+
+  const sleep = (delayMs: number): Promise<unknown> =>
+    delay(delayMs, undefined, stop === undefined ? {} : { signal: stop });
+
+  /** Undefined: nobody who could be followed. */
+  const look = async (): Promise<Followed | undefined> => {
+    const record = await store.leader();
+    if (record === undefined || record.url === null || record.leaseMs <= 0) return undefined;
+    return { url: record.url, epoch: record.epoch };
+  };
+
+  /** Resolves when another one writes; never rejects. What cannot be looked at is looked at again. */
+  const replaced = async ({ url }: Followed, signal: AbortSignal): Promise<void> => {
+    while (!signal.aborted) {
+      await delay(LOOK_MS, undefined, { signal }).catch(() => undefined);
+      const now = await look().catch(() => undefined);
+      if (now !== undefined && now.url !== url) return;
+    }
+  };
+
+  const begin = async (followed: Followed): Promise<Following | undefined> => {
+    try {
+      return await openFollowing(deps, followed, closeDoor);
+    } catch (error) {
+      if (!isCrucibleError(error, 'fenced') && !isCrucibleError(error, 'log_unavailable')) throw error;
+      logger.warn(
+        { url: followed.url, problem: messageOf(error) },
+        'the server that writes cannot be followed',
+      );
+      return undefined;
+    }
+  };
+
+  /** @returns whether there was a session */
+  const follow = async (): Promise<boolean> => {
+    const followed = await look();
+    if (followed === undefined) return false;
+    const following = await begin(followed);
+    if (following === undefined) return false;
+    onFollowing(following.url);
+    const ended = new AbortController();
+    const stopped = new Promise<void>((resolve) => {
+      stop?.addEventListener('abort', () => resolve(), { once: true });
+      if (stop?.aborted === true) resolve();
+    });
+    try {
+      const reason = await Promise.race([following.over, replaced(followed, ended.signal), stopped]);
+      if (reason !== undefined)
+        logger.warn({ url: followed.url, problem: reason.message }, 'follows no more');
+    } finally {
+      ended.abort();
+      await following.close();
+    }
+    return true;
+  };
+
+  return {
+    patienceMs: Infinity,
+    sleep: async (delayMs) => {
+      stop?.throwIfAborted();
+      if (await follow()) {
+        stop?.throwIfAborted();
+        await openDoor();
+        return;
+      }
+      await openDoor();
+      await sleep(delayMs);
+    },
+    come: closeDoor,
+  };
+};
