@@ -157,8 +157,11 @@ describe('appends of another process', () => {
     });
     expect(reason?.cause).toBeUndefined();
     expect(broken).toMatchObject({ reason: { code: 'internal' } });
-    expect(JSON.stringify(settled)).not.toContain('secret');
     expect(leader.logged).toEqual(['an append of another process failed']);
+    const requests = ['conflict', 'broken'].map((id) => sent(id));
+    const answer = await leader.ask('POST', '/internal/v1/append', { body: JSON.stringify({ requests }) });
+    expect(answer.body).toContain('not so');
+    expect(answer.body).not.toContain('secret');
   });
 
   test.each<[string, unknown, string]>([
