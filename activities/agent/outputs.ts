@@ -1,6 +1,6 @@
 import type { AgentAction } from '../../src/agents/input.ts';
-import { checkOf } from '../../src/agents/json-schema.ts';
-import { depthOf } from '../../src/agents/schema-bounds.ts';
+import { checkOf } from '../../src/events/schema-check.ts';
+import { depthOf } from '../../src/events/schema-bounds.ts';
 import type { ActionOutcome } from '../../src/dispatch/outcome.ts';
 import type { JsonObject, JsonValue } from '../../src/kernel/json.ts';
 

@@ -6,7 +6,7 @@ import type { StateWriter } from '../state/writer.ts';
 import type { ActionResult, ActionService } from './agent.ts';
 import { agentNodeId, targetIdOf } from './ids.ts';
 import { issuesBelow } from './issues.ts';
-import { checkOf } from './json-schema.ts';
+import { checkOf } from '../events/schema-check.ts';
 import { findAgent, type AgentRow } from './rows.ts';
 import { hasEnded, type RunWatch } from './run-watch.ts';
 import { currentWorld, intendedPayload } from './write.ts';

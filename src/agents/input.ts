@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { problemOfHeaderName } from '../egress/header-rules.ts';
 import type { JsonObject, JsonValue } from '../kernel/json.ts';
-import { depthOf } from './schema-bounds.ts';
+import { depthOf } from '../events/schema-bounds.ts';
 
 /**
  * What callers give, as far as it can be judged by looking. The API describes its requests by these schemas; what has to

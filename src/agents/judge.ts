@@ -6,7 +6,7 @@ import type { JsonObject } from '../kernel/json.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { AgentInput, Handler } from './input.ts';
 import { below, issuesBelow } from './issues.ts';
-import { compileSchema } from './json-schema.ts';
+import { compileSchema } from '../events/schema-check.ts';
 
 export interface JudgeDeps {
   readonly egress: Pick<Egress, 'check'>;

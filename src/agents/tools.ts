@@ -5,7 +5,7 @@ import type { StateWriter } from '../state/writer.ts';
 import type { ToolService } from './agent.ts';
 import { agentNodeId, rowIdOf } from './ids.ts';
 import { issuesBelow } from './issues.ts';
-import { checkOf } from './json-schema.ts';
+import { checkOf } from '../events/schema-check.ts';
 import { schemaIssues } from './judge.ts';
 import {
   AGENT_TABLE,

@@ -1,6 +1,6 @@
 import { createHookExecutor } from '../../activities/actions/index.ts';
 import type { AgentConnections } from '../../activities/agent/index.ts';
-import { compileSchema } from '../agents/json-schema.ts';
+import { compileSchema } from '../events/schema-check.ts';
 import { createPolicies, type Policies } from '../dispatch/policies.ts';
 import type { Target } from '../dispatch/target.ts';
 import { createEgress } from '../egress/create.ts';

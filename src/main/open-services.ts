@@ -13,7 +13,7 @@ import type { Egress } from '../egress/egress.ts';
 import { catalogue } from '../events/catalogue.ts';
 import { systemClock as clock } from '../kernel/clock.ts';
 import { newId } from '../kernel/ids.ts';
-import { compileSchema } from '../agents/json-schema.ts';
+import { compileSchema } from '../events/schema-check.ts';
 import { createCustomTypeService, type CustomTypeService } from '../log/custom-types.ts';
 import type { EventService } from '../log/event-service.ts';
 import type { Log } from '../log/log.ts';

@@ -8,7 +8,7 @@ import { createHookService } from '../../hooks/registry/service.ts';
 import { HOOK_TABLE } from '../../hooks/registry/row.ts';
 import { createRouter } from '../../router/router.ts';
 import { AGENT_TABLES } from '../../src/agents/rows.ts';
-import { compileSchema } from '../../src/agents/json-schema.ts';
+import { compileSchema } from '../../src/events/schema-check.ts';
 import { generateKey } from '../../src/access/key-format.ts';
 import { KEY_TABLE } from '../../src/access/key-row.ts';
 import { apiErrorOf, callHeaders, createClient } from '../../src/client/client.ts';

@@ -1,5 +1,5 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
-import { compileRegex } from '../events/regex.ts';
+import { compileRegex } from './regex.ts';
 import { messageOf, type Issue } from '../kernel/errors.ts';
 import { canonicalJson, contentHash } from '../kernel/hash.ts';
 import type { JsonObject, JsonValue } from '../kernel/json.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { JsonObject, JsonValue } from '../kernel/json.ts';
-import { checkOf, compileSchema } from './json-schema.ts';
+import { checkOf, compileSchema } from './schema-check.ts';
 import { depthOf } from './schema-bounds.ts';
 
 const problems = (schema: JsonObject) => {
