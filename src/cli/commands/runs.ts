@@ -4,7 +4,8 @@ import { given, oneOf } from '../input.ts';
 import { printPages, type Acting, type ListOptions } from '../session.ts';
 import { withPages } from './list-options.ts';
 
-const state = oneOf([
+/** As `src/dispatch` has them; a test holds the two together, for commands know the client only. */
+export const RUN_STATES = [
   'pending',
   'held',
   'running',
@@ -15,7 +16,8 @@ const state = oneOf([
   'dead',
   'skipped',
   'cancelled',
-]);
+] as const;
+const state = oneOf(RUN_STATES);
 
 /** Options of every list of runs. */
 export interface RunListOptions extends ListOptions {
