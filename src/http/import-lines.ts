@@ -5,6 +5,8 @@ export type BodyLine =
   | { readonly line: number; readonly tooLong: true };
 
 const NEWLINE = 0x0a;
+/** A byte order mark in UTF-8: some programs begin every text with it (RFC 8259 lets who reads pass over it). */
+const MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /**
  * Lines of a stream of bytes, without their line ends (`\n` or `\r\n`) and without blank ones; never more than one line
@@ -24,7 +26,9 @@ export async function* readLines(
     else parts = [];
   };
   const taken = (): BodyLine | undefined => {
-    const bytes = trimmed(Buffer.concat(parts));
+    const whole = Buffer.concat(parts);
+    const marked = line === 1 && whole.subarray(0, MARK.length).equals(MARK);
+    const bytes = trimmed(marked ? whole.subarray(MARK.length) : whole);
     const tooLong = size > limits.lineBytes;
     parts = [];
     size = 0;

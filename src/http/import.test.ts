@@ -68,6 +68,18 @@ describe('a streamed import', () => {
     expect((await api.open.service.list({ limit: 10 })).data).toHaveLength(3);
   });
 
+  it('passes over a byte order mark at the beginning, and nowhere else', async () => {
+    await using api = await start();
+    expect((await api.post('\uFEFF{"content": "a"}\n{"content": "b"}')).lines.at(-1)).toMatchObject({
+      done: 2,
+      failed: 0,
+    });
+    expect((await api.post('\uFEFF\n')).lines.at(-1)).toMatchObject({ done: 0, failed: 0 });
+    expect((await api.post('{"content": "c"}\n\uFEFF{"content": "d"}')).lines).toContainEqual(
+      expect.objectContaining({ type: 'error', line: 2 }),
+    );
+  });
+
   it('tells each line that is no document, and takes the others', async () => {
     await using api = await start();
     const bad = [
