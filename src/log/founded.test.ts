@@ -4,7 +4,9 @@ import { isCrucibleError } from '../kernel/errors.ts';
 import { silentLogger } from '../kernel/logger.ts';
 import { createLog, idleReactor } from './create-log.ts';
 import type { AppendRequest, Log } from './log.ts';
+import { limitsFor } from './limits.ts';
 import { createMemoryStore } from './memory-store.ts';
+import { createRequestQueue } from './queue.ts';
 import type { Mutation } from './records.ts';
 import type { Ticket } from './ticket.ts';
 import { CommitFailure, type Batch, type LogStore } from './store.ts';
@@ -153,4 +155,32 @@ describe('a request that was decided upon another one', () => {
     ]);
     await log.close();
   });
+
+  test('keeps its place when a commit is tried again, whatever was refused in it', async () => {
+    let commits = 0;
+    const log = await open((store) => ({
+      ...store,
+      recoverable: true,
+      async commit(batch) {
+        commits += 1;
+        if (commits === 1) throw new CommitFailure('unknown', 'the connection was lost');
+        await store.commit(batch);
+      },
+    }));
+    const early: Mutation = { op: 'patch', table: 'thing', id: 'a', set: { n: 1 } };
+    const requests = [request(waiting(), [], early), request(waiting(), [], create('a'))];
+    expect(await outcomes(log, requests)).toMatchObject({ codes: ['conflict', 'ok'] });
+    await log.close();
+  });
+});
+
+test('what is put back alone shares its group with nobody, and comes first', async () => {
+  const queue = createRequestQueue(limitsFor({ recoverable: false }));
+  for (const id of ['a', 'b', 'c']) void queue.add(request(waiting(), [], put(id)));
+  const taken = queue.take();
+  void queue.add(request(waiting(), [], put('d')));
+  queue.putBackAlone(taken.slice(1));
+  const groups: unknown[] = [];
+  while (queue.length > 0) groups.push(queue.take().map(({ request: { mutations } }) => mutations));
+  expect(groups).toEqual([[[put('b')]], [[put('c')]], [[put('d')]]]);
 });

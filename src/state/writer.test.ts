@@ -9,8 +9,16 @@ import { createLog, idleReactor } from '../log/create-log.ts';
 import type { Log, Reactor, RegistryChange } from '../log/log.ts';
 import { createMemoryStore } from '../log/memory-store.ts';
 import type { Mutation, Row } from '../log/records.ts';
+import { CommitFailure, type Batch, type LogStore } from '../log/store.ts';
 import { mergeChanges, type Change, type GraphChange, type Proposal } from './change.ts';
-import { createStateWriter, type Decided, type ExpandGraph, type Gate, type StateWriter } from './writer.ts';
+import {
+  createStateWriter,
+  type Decided,
+  type ExpandGraph,
+  type Gate,
+  type StateWriter,
+  type Written,
+} from './writer.ts';
 
 const TABLE = { name: 'counter', indexes: [] };
 const origin: Origin = {
@@ -36,15 +44,21 @@ const set = (n: number, revision: number): Mutation => ({
 });
 
 const open = async (
-  options: { readonly gate?: Gate; readonly expandGraph?: ExpandGraph; readonly reactor?: Reactor } = {},
+  options: {
+    readonly gate?: Gate;
+    readonly expandGraph?: ExpandGraph;
+    readonly reactor?: Reactor;
+    readonly wrap?: (store: LogStore) => LogStore;
+  } = {},
 ): Promise<{
   log: Log;
   writer: StateWriter;
   read: () => Promise<Row | undefined>;
   told: () => Promise<string[]>;
 }> => {
+  const store = createMemoryStore({ tables: [TABLE] });
   const log = await createLog({
-    store: createMemoryStore({ tables: [TABLE] }),
+    store: options.wrap?.(store) ?? store,
     reactor: options.reactor ?? idleReactor,
     clock: { now: () => 1_000 },
     logger: silentLogger,
@@ -224,6 +238,183 @@ describe('decisions', () => {
     };
     await expect(opened.writer.write(stale, { origin })).rejects.toMatchObject({ code: 'conflict' });
     expect(tries).toBe(5);
+  });
+});
+
+describe('decisions before the commits of the ones before them', () => {
+  /** Commits wait until they are let go; what is decided meanwhile shares the next one. */
+  const openHeld = async (refuse: (batch: Batch) => boolean = () => false) => {
+    const batches: Batch[] = [];
+    const gates: PromiseWithResolvers<void>[] = [];
+    const opened = await open({
+      wrap: (store) => ({
+        ...store,
+        async commit(batch) {
+          batches.push(batch);
+          if (batches.length > 1) {
+            const gate = Promise.withResolvers<void>();
+            gates.push(gate);
+            await gate.promise;
+          }
+          if (refuse(batch)) throw new CommitFailure('refused', 'planted');
+          await store.commit(batch);
+        },
+      }),
+    });
+    const idle = async (): Promise<void> => {
+      for (let i = 0; i < 20; i += 1) await new Promise(setImmediate);
+    };
+    const letAllGo = async (): Promise<void> => {
+      for (let turn = 0; turn < 40; turn += 1) {
+        gates.shift()?.resolve();
+        await idle();
+      }
+    };
+    return { ...opened, batches, idle, letAllGo, letGo: () => gates.shift()?.resolve() };
+  };
+
+  test('share one, and nobody is answered before theirs', async () => {
+    const opened = await openHeld();
+    const answered: unknown[] = [];
+    const writes = Array.from({ length: 20 }, async () => {
+      const { answer } = await opened.writer.write(increment(opened), { origin });
+      answered.push(answer?.['n']);
+    });
+    await opened.idle();
+    expect([opened.batches.length, answered]).toEqual([2, []]);
+    opened.letGo();
+    await opened.idle();
+    expect([opened.batches.length, answered]).toEqual([3, [1]]);
+    expect(await opened.read()).toMatchObject({ n: 1 });
+    opened.letGo();
+    await Promise.all(writes);
+    expect(answered).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
+    expect(await opened.read()).toMatchObject({ n: 20, revision: 20 });
+  });
+
+  test('hold nothing back and are made once when they rest on nobody', async () => {
+    const opened = await openHeld();
+    const first = opened.writer.write(increment(opened), { origin });
+    await opened.idle();
+    let asked = 0;
+    const other = await opened.writer.write(
+      async () => {
+        asked += 1;
+        await opened.log.records.get('counter', 'other');
+        return { change: nothing, answer: { there: false } };
+      },
+      { origin },
+    );
+    expect([other.answer, asked]).toEqual([{ there: false }, 1]);
+    opened.letGo();
+    await first;
+  });
+
+  test.each(['nothing', 'refusal'] as const)('that come to a %s wait for what they rest on', async (what) => {
+    const opened = await openHeld();
+    const first = opened.writer.write(increment(opened), { origin });
+    let asked = 0;
+    let answered = false;
+    const second = opened.writer
+      .write(
+        async () => {
+          asked += 1;
+          const row = await opened.log.records.get('counter', 'c');
+          if (what === 'refusal') throw new CrucibleError('forbidden', `n is ${Number(row?.['n'])}`);
+          return { change: nothing, answer: { n: Number(row?.['n']) } };
+        },
+        { origin },
+      )
+      .then(
+        ({ answer }) => answer,
+        (error: unknown) => String(error),
+      )
+      .finally(() => (answered = true));
+    await opened.idle();
+    expect([asked, answered]).toEqual([1, false]);
+    opened.letGo();
+    expect(await second).toEqual(what === 'nothing' ? { n: 1 } : 'CrucibleError: n is 1');
+    expect(asked).toBe(1);
+    await first;
+  });
+
+  test('upon one that was not written are made anew, as often as it takes, and it is no fault of theirs', async () => {
+    const bad = (batch: Batch): boolean =>
+      batch.writes.some(({ update }) => update.some((row) => Number(row['n']) > 100));
+    const opened = await openHeld(bad);
+    const spoil = (): Promise<Written> =>
+      opened.writer.write(
+        async () => {
+          const row = await opened.log.records.get('counter', 'c');
+          return { change: rows(set(Number(row?.['n']) + 1_000, Number(row?.['revision']))) };
+        },
+        { origin },
+      );
+    const writes = Array.from({ length: 20 }, (_, i) =>
+      i % 2 === 0 ? spoil() : opened.writer.write(increment(opened), { origin }),
+    );
+    const settled = Promise.allSettled(writes);
+    await opened.letAllGo();
+    const results = await settled;
+    expect(results.map(({ status }) => status)).toEqual(
+      Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? 'rejected' : 'fulfilled')),
+    );
+    expect(await opened.read()).toMatchObject({ n: 10, revision: 10 });
+  });
+
+  test('that are made alone are made when nothing is under way', async () => {
+    const opened = await openHeld();
+    const first = opened.writer.write(increment(opened), { origin });
+    let committed = false;
+    opened.log.onCommit(() => (committed = true));
+    const seen: boolean[] = [];
+    const second = opened.writer.write(
+      async () => {
+        seen.push(committed);
+        return { change: nothing };
+      },
+      { origin, alone: true },
+    );
+    await opened.idle();
+    expect(seen).toEqual([]);
+    opened.letGo();
+    await Promise.all([first, second]);
+    expect(seen).toEqual([true]);
+  });
+
+  test('are no more than a bounded number before the first commit', async () => {
+    const opened = await openHeld();
+    let asked = 0;
+    const writes = Array.from({ length: 300 }, () =>
+      opened.writer.write(
+        increment(opened, () => (asked += 1)),
+        { origin },
+      ),
+    );
+    for (let i = 0; i < 50; i += 1) await opened.idle();
+    expect(asked).toBe(256);
+    await opened.letAllGo();
+    await Promise.all(writes);
+    expect(await opened.read()).toMatchObject({ n: 300 });
+  });
+
+  test('read around by nobody: whatever holds the records of the log reads as the decision does', async () => {
+    const opened = await openHeld();
+    const held = opened.log.records;
+    const first = opened.writer.write(increment(opened), { origin });
+    await opened.idle();
+    let inside: unknown;
+    const second = opened.writer.write(
+      async () => {
+        inside = (await held.get('counter', 'c'))?.['n'];
+        return { change: nothing };
+      },
+      { origin },
+    );
+    await opened.idle();
+    expect([inside, (await held.get('counter', 'c'))?.['n']]).toEqual([1, 0]);
+    opened.letGo();
+    await Promise.all([first, second]);
   });
 });
 

@@ -45,7 +45,7 @@ export interface Decided {
   readonly answer?: JsonObject;
 }
 
-interface Written {
+export interface Written {
   readonly events: readonly CrucibleEvent[];
   /** What `decide` answered; of a repeated request what it answered the first time. */
   readonly answer: JsonObject | undefined;
