@@ -2,6 +2,7 @@
  * What processes of one installation say to each other: followers and workers to the process that writes, over HTTP/1.1,
  * on a listener of its own. JSON is enough for all of it: rows are stored as JSON text, and events hold what JSON says.
  *
+ *   GET  /internal/v1/serving                     {}: for who only looks
  *   GET  /internal/v1/commits?epoch=&after=       a line for each item of the feed, until one of the two ends it
  *   POST /internal/v1/append                      {requests: [SentAppend]} -> {answers: [{result} | {error}]}, in order
  *   POST /internal/v1/drains/take                 {target} -> lines: {place} or {refused}, then {move} and {alive}; whose
@@ -17,6 +18,7 @@
  * or told.
  */
 export const PATHS = {
+  serving: '/internal/v1/serving',
   commits: '/internal/v1/commits',
   append: '/internal/v1/append',
   take: '/internal/v1/drains/take',

@@ -156,7 +156,8 @@ export const createInternalServer = (deps: InternalServerDeps): InternalServer =
       if (req.method === method) return true;
       throw new CrucibleError('method_not_allowed', `${path} takes ${method}`);
     };
-    if (is('GET', PATHS.commits)) {
+    if (is('GET', PATHS.serving)) sendJson(res, {});
+    else if (is('GET', PATHS.commits)) {
       await serveCommits(new URLSearchParams(query), res, {
         follow: its.feed.follow,
         lineOf,

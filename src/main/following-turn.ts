@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SmallDoor } from '../http/small-door.ts';
 import { createStandbyDoor } from '../http/standby.ts';
+import { probeLeader } from '../internal/probe.ts';
 import { isCrucibleError, messageOf } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
 import type { LogStore } from '../log/store.ts';
@@ -10,6 +11,8 @@ import type { Turn } from './turn.ts';
 
 /** How often it is looked whether somebody else writes by now. ms */
 const LOOK_MS = 1_000;
+/** How long one that writes has to say so before a session is begun with it. ms */
+const PROBE_TIMEOUT_MS = 1_000;
 
 /**
  * How a server with a key for others waits while another one writes:
@@ -26,6 +29,8 @@ export const followingTurn = (
 ): Turn => {
   const { config, version, logger, stop } = deps;
   let door: SmallDoor | undefined;
+  /** That its key is another one. */
+  let told = false;
   const openDoor = async (): Promise<void> => {
     if (door !== undefined) return;
     door = createStandbyDoor({ version, newId });
@@ -46,6 +51,18 @@ export const followingTurn = (
     const record = await store.leader();
     if (record === undefined || record.url === null || record.leaseMs <= 0) return undefined;
     return { url: record.url, epoch: record.epoch };
+  };
+
+  /** A session waits for one that may come back; the lease must be tried meanwhile. */
+  const isServing = async (url: string): Promise<boolean> => {
+    const probed = await probeLeader({ url, key: deps.internalKey, timeoutMs: PROBE_TIMEOUT_MS });
+    if (probed === 'another_key' && !told)
+      logger.error(
+        { url },
+        'the server that writes has another CRUCIBLE_INTERNAL_KEY: it cannot be followed',
+      );
+    told = probed === 'another_key';
+    return probed === 'serving';
   };
 
   /** Resolves when another one writes; never rejects. What cannot be looked at is looked at again. */
@@ -73,7 +90,7 @@ export const followingTurn = (
   /** @returns whether there was a session */
   const follow = async (): Promise<boolean> => {
     const followed = await look();
-    if (followed === undefined) return false;
+    if (followed === undefined || !(await isServing(followed.url))) return false;
     const following = await begin(followed);
     if (following === undefined) return false;
     onFollowing(following.url);
