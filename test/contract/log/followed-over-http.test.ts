@@ -32,6 +32,8 @@ const memory: StoreHarness = {
 interface Listening extends AsyncDisposable {
   readonly url: string;
   readonly writing: LeadingLog;
+  /** One is called for each sent append, when it is under way and has no answer yet. */
+  readonly onArrival: (() => void)[];
 }
 
 const clockOf = (now: number) => ({ now: () => now });
@@ -48,10 +50,18 @@ const listen = async (
     logger: silentLogger,
   });
   const feed = createCommitFeed({ log: writing, everySecond: () => () => undefined, ...options });
+  const appends = createSentAppends({ log: writing, feed });
+  const onArrival: (() => void)[] = [];
   const server = createInternalServer({ key: KEY, logger: silentLogger });
   server.open({
     feed,
-    appends: createSentAppends({ log: writing, feed }),
+    appends: {
+      append: (sent) => {
+        const appended = appends.append(sent);
+        onArrival.pop()?.();
+        return appended;
+      },
+    },
     drains: { take: async () => undefined, stopped: true },
     agents: { call: async () => ({ kind: 'none', code: 'not_connected', message: 'nobody is' }) },
     forward: (_, res) => void res.end(),
@@ -60,6 +70,7 @@ const listen = async (
   return {
     url,
     writing,
+    onArrival,
     async [Symbol.asyncDispose]() {
       await server.close(0);
       feed.close();
@@ -122,8 +133,8 @@ const step = fc.record({
   /** Who appends; 0: the one that writes. */
   by: fc.nat(2),
   events: fc.nat(3),
-  /** Whose wire is cut while they do. */
-  cut: fc.option(fc.nat(1), { freq: 3 }),
+  /** Whose wire is cut while they do, and when: at once, or when something sent has arrived and is not answered. */
+  cut: fc.option(fc.record({ whose: fc.nat(1), arrived: fc.boolean() }), { freq: 3 }),
 });
 
 describe('followers whose wires are cut at random', () => {
@@ -134,7 +145,7 @@ describe('followers whose wires are cut at random', () => {
         async (rounds) => {
           const database = await memory.database();
           await using listening = await listen(database, clockOf(1_000));
-          const { writing, url } = listening;
+          const { writing, url, onArrival } = listening;
           const expected: Committed[] = [];
           writing.onCommit((committed) => expected.push(committed));
           await using first = await openFollower(database, url);
@@ -148,8 +159,9 @@ describe('followers whose wires are cut at random', () => {
               const made = Array.from({ length: events + 1 }, () => sampleEvent());
               const answer = logs[by]?.append({ events: made });
               if (cut !== null) {
-                await new Promise((resolve) => setImmediate(resolve));
-                followers[cut]?.wire.cut();
+                const act = (): void => followers[cut.whose]?.wire.cut();
+                if (cut.arrived) onArrival.push(act);
+                else setImmediate(act);
               }
               const ids = (await answer)?.events.map(({ id }) => id);
               expect(ids).toEqual(made.map(({ id }) => id));
