@@ -91,7 +91,7 @@ export const createReadingSide = (deps: {
     },
     // Each attempt of a run asks for its event, which as a rule was committed a moment ago.
     async at(position) {
-      const event = position <= reads.head() ? recent.at(position) : undefined;
+      const event = recent.at(position);
       return event === undefined ? oldEvents(position) : upcast(event);
     },
     query: (query) => queryPage(near, query, remembered),

@@ -231,6 +231,44 @@ describe('settled', () => {
     await appended;
   });
 
+  test('is waited for before a repeat is answered', async () => {
+    const shown = Promise.withResolvers<void>();
+    const synced = Promise.withResolvers<void>();
+    const { writing, followed } = await open({
+      wrap: (store) => ({
+        ...store,
+        async commit(batch) {
+          await store.commit(batch);
+          shown.resolve();
+          await synced.promise;
+        },
+      }),
+    });
+    const idempotency = { scope: 's', key: 'k', hash: 'h' };
+    const appended = writing.append({ ...events(1), idempotency });
+    await shown.promise;
+    const asked = followed.answered(idempotency);
+    await turn();
+    synced.resolve();
+    expect((await asked)?.events).toEqual((await appended).events);
+  });
+
+  test('leaves nothing behind', async () => {
+    const time = manualTime();
+    const { writing, followed } = await open({ after: time.after });
+    for (let i = 1; i < 6; i += 2) {
+      const applied = followed.untilApplied(i, 60_000);
+      await writing.append(events(1));
+      await followed.append(events(1));
+      await followed.settled();
+      await applied;
+    }
+    // The one that waits for the next word.
+    expect(time.due()).toBe(1);
+    await followed.close();
+    expect(time.due()).toBe(0);
+  });
+
   test('waits for commits that were written while the connection was cut, of rows alone too', async () => {
     const { writing, followed, leader } = await open({ before: 1 });
     leader.cut();
@@ -370,15 +408,18 @@ describe('a session', () => {
   });
 
   test('is over when a commit is missing or comes twice, and does not apply it', async () => {
+    // What this feed says after its fault, though it was told to end, is not applied either.
     for (const sequences of [
-      [1, 3],
-      [1, 1],
+      [1, 3, 2],
+      [1, 1, 2],
     ]) {
       const { disk, leader } = await open();
-      const following: Leader = {
+      const begun = Promise.withResolvers<void>();
+      const breaking: Leader = {
         ...leader,
         async *follow({ signal }): AsyncGenerator<FeedItem> {
           yield { kind: 'hello', epoch: 1, sequence: 0, batch: null, head: 0, firstAvailable: 1 };
+          await begun.promise;
           for (const sequence of sequences) {
             const committed: Committed = { batch: 'b', events: [], reactions: [], changed: [], removed: [] };
             yield { kind: 'commit', sequence, batch: 'b', committed };
@@ -386,11 +427,16 @@ describe('a session', () => {
           await new Promise((resolve) => signal.addEventListener('abort', resolve));
         },
       };
-      const followed = await follow(disk, following);
+      const followed = await follow(disk, breaking);
+      const told = listen(followed);
+      await followed.begin();
+      begun.resolve();
       expect(await followed.over).toMatchObject({
         code: 'internal',
         message: expect.stringContaining(`told of commit ${sequences[1]} after 1`),
       });
+      await turn();
+      expect(told).toHaveLength(1);
     }
   });
 

@@ -90,7 +90,7 @@ export const impatient: After = (delayMs, work) => {
 };
 
 /** Time that passes when the test says so. */
-export const manualTime = (): { readonly after: After; pass(ms: number): void } => {
+export const manualTime = (): { readonly after: After; pass(ms: number): void; due(): number } => {
   let now = 0;
   const due = new Set<{ readonly at: number; readonly work: () => void }>();
   return {
@@ -99,6 +99,7 @@ export const manualTime = (): { readonly after: After; pass(ms: number): void } 
       due.add(timer);
       return () => void due.delete(timer);
     },
+    due: () => due.size,
     pass(ms) {
       now += ms;
       for (const timer of [...due].filter(({ at }) => at <= now).toSorted((a, b) => a.at - b.at)) {
