@@ -172,6 +172,17 @@ describe('the configuration', () => {
     expect(refusal(env as Record<string, string>).message).toContain(named);
   });
 
+  it('says in which line of the file a mistake is', () => {
+    writeFileSync(join(cwd, 'crucible.yaml'), '# ours\nport: 1\n\nprot: 8080\nlog_level: loud\n');
+    expect(refusal({}).message.split('\n').slice(1)).toEqual([
+      '  line 4 of crucible.yaml: prot is not a setting (did you mean `port`?)',
+      expect.stringContaining('  line 5 of crucible.yaml: log_level Invalid option'),
+    ]);
+    writeFileSync(join(cwd, 'crucible.yaml'), 'port: 1\nhost: "x\nlog_level: info\n');
+    expect(refusal({}).message).toMatch(/^crucible\.yaml: .*at line \d, column \d/);
+    expect(refusal({}).message).not.toMatch(/\n\n|\n$/);
+  });
+
   it('leaves secrets of hooks, the address that clients use and settings of tests alone', () => {
     expect(() =>
       load({

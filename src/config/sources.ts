@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { parseDocument } from 'yaml';
+import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { didYouMean } from '../events/nearest.ts';
 import { CrucibleError, type Issue } from '../kernel/errors.ts';
 import { readEmbeddings } from './embeddings.ts';
@@ -31,27 +31,42 @@ export const flagOf = (name: SettingName): string => `--${name.replaceAll('_', '
 
 export const isSecret = (name: SettingName): boolean => 'secret' in SETTINGS[name];
 
-const readFile = (cwd: string): Readonly<Record<string, unknown>> => {
+interface ConfigFile {
+  readonly values: Readonly<Record<string, unknown>>;
+  /** Where each setting stands, from 1. */
+  readonly lines: ReadonlyMap<string, number>;
+}
+const NO_FILE: ConfigFile = { values: {}, lines: new Map() };
+
+const readFile = (cwd: string): ConfigFile => {
   const path = resolve(cwd, CONFIG_FILE);
-  if (!existsSync(path)) return {};
-  const document = parseDocument(readFileSync(path, 'utf8'));
+  if (!existsSync(path)) return NO_FILE;
+  const lineCounter = new LineCounter();
+  const document = parseDocument(readFileSync(path, 'utf8'), { lineCounter });
   const [first] = document.errors;
   if (first !== undefined) {
-    throw new CrucibleError('config_invalid', `${CONFIG_FILE}: ${first.message}`, { hint: `mend ${path}` });
+    const message = first.message.trim().replaceAll(/\n\s*\n/g, '\n');
+    throw new CrucibleError('config_invalid', `${CONFIG_FILE}: ${message}`, { hint: `mend ${path}` });
   }
   const value: unknown = document.toJS({ maxAliasCount: 10 });
-  if (value === null || value === undefined) return {};
+  if (value === null || value === undefined) return NO_FILE;
   if (typeof value !== 'object' || Array.isArray(value)) {
     throw new CrucibleError('config_invalid', `${CONFIG_FILE} must hold settings such as "port: 8080"`);
   }
-  return value as Record<string, unknown>;
+  const lines = isMap(document.contents)
+    ? document.contents.items.flatMap(({ key }): [string, number][] =>
+        isScalar(key) && key.range ? [[String(key.value), lineCounter.linePos(key.range[0]).line]] : [],
+      )
+    : [];
+  return { values: value as Record<string, unknown>, lines: new Map(lines) };
 };
 
-const unknownIn = (file: Readonly<Record<string, unknown>>): Issue[] =>
-  Object.keys(file)
+const unknownIn = ({ values, lines }: ConfigFile): Issue[] =>
+  Object.keys(values)
     .filter((key) => !Object.hasOwn(SETTINGS, key))
     .map((key) => ({
       path: `${CONFIG_FILE}: ${key}`,
+      ...lineOf(lines.get(key)),
       message: 'is not a setting',
       hint: didYouMean(key, SETTING_NAMES)?.hint ?? `settings: ${SETTING_NAMES.join(', ')}`,
     }));
@@ -72,26 +87,29 @@ const unknownVariables = (env: SettingSources['env']): Issue[] => {
     }));
 };
 
+const lineOf = (line: number | undefined): { readonly line?: number } => (line === undefined ? {} : { line });
+
 interface Given {
   readonly value: unknown;
   readonly origin: SettingOrigin;
   /** As a message names it. */
   readonly where: string;
+  /** In the file. */
+  readonly line?: number;
 }
 
-const given = (
-  name: SettingName,
-  file: Readonly<Record<string, unknown>>,
-  sources: SettingSources,
-): Given => {
+const given = (name: SettingName, file: ConfigFile, sources: SettingSources): Given => {
   const flag = sources.flags?.[name];
   if (flag !== undefined) return { value: flag, origin: 'flag', where: flagOf(name) };
   const { variable } = SETTINGS[name];
   const text = sources.env[variable];
   // An empty variable counts as not set: that is how shells and compose files say it.
   if (text !== undefined && text !== '') return { value: text, origin: 'variable', where: variable };
-  const value = file[name] ?? undefined;
-  return { value, origin: value === undefined ? 'default' : 'file', where: `${CONFIG_FILE}: ${name}` };
+  const value = file.values[name] ?? undefined;
+  const where = `${CONFIG_FILE}: ${name}`;
+  return value === undefined
+    ? { value, origin: 'default', where }
+    : { value, origin: 'file', where, ...lineOf(file.lines.get(name)) };
 };
 
 /**
@@ -104,7 +122,7 @@ export const readSettings = (
   readonly settings: Settings;
   readonly origins: Readonly<Record<SettingName, SettingOrigin>>;
 } => {
-  const file = sources.file === false ? {} : readFile(sources.cwd);
+  const file = sources.file === false ? NO_FILE : readFile(sources.cwd);
   // Whoever gives settings without types may have misspelt one.
   const unknownFlags = Object.keys(sources.flags ?? {}).filter((name) => !Object.hasOwn(SETTINGS, name));
   const issues: Issue[] = [
@@ -119,11 +137,12 @@ export const readSettings = (
   const settings: Partial<Record<SettingName, unknown>> = {};
   const origins: Partial<Record<SettingName, SettingOrigin>> = {};
   for (const name of SETTING_NAMES) {
-    const { value, origin, where } = given(name, file, sources);
+    const { value, origin, where, line } = given(name, file, sources);
     const result = SETTINGS[name].schema.safeParse(value);
     origins[name] = origin;
     if (result.success) settings[name] = result.data;
-    else issues.push(...result.error.issues.map(({ message }) => ({ path: where, message })));
+    else
+      issues.push(...result.error.issues.map(({ message }) => ({ path: where, message, ...lineOf(line) })));
   }
   if (issues.length === 0) {
     const all = settings as Settings;
@@ -131,7 +150,8 @@ export const readSettings = (
   }
   if (issues.length > 0) {
     const lines = issues.map(
-      ({ path, message, hint }) => `  ${path} ${message}${hint === undefined ? '' : ` (${hint})`}`,
+      ({ path, message, hint, line }) =>
+        `  ${line === undefined ? '' : `line ${line} of `}${path} ${message}${hint === undefined ? '' : ` (${hint})`}`,
     );
     throw new CrucibleError('config_invalid', `the configuration is not valid:\n${lines.join('\n')}`, {
       issues,

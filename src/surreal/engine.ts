@@ -65,15 +65,33 @@ const connectRemote = async (options: ConnectOptions): Promise<Connection> => {
     await useDatabase(db, options);
   } catch (cause) {
     await db.close();
-    throw new CrucibleError('log_unavailable', `The SurrealDB server at ${options.url} cannot be used`, {
-      hint: 'Is it running, and are user and password those of a root or namespace user?',
-      cause,
-    });
+    throw remoteFailure(options, cause);
   }
   // A server that hangs never says good-bye.
   const close = () => within(db.close(), CLOSE_TIMEOUT_MS).then(ignore, ignore);
   return { db, embedded: false, close };
 };
+
+/** What a server answers to a user, a password, or nobody, that it does not let in. */
+const isRefusal = (cause: unknown): boolean => cause instanceof Error && cause.name === 'NotAllowedError';
+
+/** Of a URL with a user and a password in it, neither is told. */
+const placeOf = (url: string): string => url.replace(/\/\/[^/@]*@/, '//');
+
+const remoteFailure = ({ url, user }: ConnectOptions, cause: unknown): CrucibleError =>
+  isRefusal(cause)
+    ? new CrucibleError(
+        'config_invalid',
+        `The SurrealDB server at ${placeOf(url)} does not let ${user === undefined ? 'anybody in without a user' : `the user ${user} in`}`,
+        {
+          hint: 'Give a root or namespace user by CRUCIBLE_SURREAL_USER, and the password by CRUCIBLE_SURREAL_PASS.',
+          cause,
+        },
+      )
+    : new CrucibleError('log_unavailable', `The SurrealDB server at ${placeOf(url)} cannot be reached`, {
+        hint: 'Is it running, and is CRUCIBLE_SURREAL_URL its address?',
+        cause,
+      });
 
 const connectEmbedded = async (options: ConnectOptions): Promise<Connection> => {
   const { directory, url } = embeddedUrl(options.url);

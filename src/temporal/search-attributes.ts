@@ -3,7 +3,7 @@ import { CrucibleError } from '../kernel/errors.ts';
 import type { Run } from '../dispatch/run.ts';
 import { SEARCH_ATTRIBUTES } from '../../workflows/protocol.ts';
 import type { TemporalConnection } from './connection.ts';
-import { temporalUnavailable } from './failures.ts';
+import { namespaceUnavailable } from './failures.ts';
 
 const keys = {
   kind: defineSearchAttributeKey('CrucibleKind', SEARCH_ATTRIBUTES.CrucibleKind),
@@ -60,7 +60,7 @@ const compareAttributes = (
  * @throws CrucibleError `config_invalid` (one exists with another type), `temporal_unavailable`
  */
 export const ensureSearchAttributes = async (connection: TemporalConnection): Promise<void> => {
-  const { namespace, native, address } = connection;
+  const { namespace, native } = connection;
   let clashes: string[];
   try {
     const listed = await native.operatorService.listSearchAttributes({ namespace });
@@ -70,11 +70,8 @@ export const ensureSearchAttributes = async (connection: TemporalConnection): Pr
       await native.operatorService.addSearchAttributes({ namespace, searchAttributes: compared.missing });
     }
   } catch (error) {
-    throw temporalUnavailable(
-      `The search attributes of namespace ${namespace} could not be set up`,
-      address,
-      error,
-    );
+    const what = `The search attributes of namespace ${namespace} could not be set up`;
+    throw namespaceUnavailable(what, connection, error);
   }
   if (clashes.length > 0) {
     throw new CrucibleError(
