@@ -121,7 +121,10 @@ export const createRelay =
       },
       buffered: () => ws.bufferedAmount,
       close() {
+        if (over) return;
         over = true;
+        // Its answer to the end must be read.
+        if (!opened) channel.resume();
         // Before it is open that would be an error, of which nobody is told any more.
         if (opened) ws.close(1000);
         else ws.terminate();

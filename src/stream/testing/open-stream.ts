@@ -15,6 +15,7 @@ import type { Log } from '../../log/log.ts';
 import { createMemoryDisk, createMemoryStore, type MemoryDisk } from '../../log/memory-store.ts';
 import { createConnectedAgents, type ConnectedAgents } from '../connected-agents.ts';
 import type { StreamLimits } from '../protocol.ts';
+import type { Relay } from '../relay.ts';
 import { STREAM_PATH, createStreamServer, type StreamServer } from '../stream-server.ts';
 import { connect, type TestClient } from './client.ts';
 
@@ -47,6 +48,8 @@ export const openStream = async (
     readonly epoch?: () => string | null;
     /** Retention has removed everything before this position. */
     readonly firstAvailable?: () => number;
+    /** Where the connections of agents are talked with. */
+    readonly relay?: Relay;
   } = {},
 ): Promise<TestStream> => {
   const clock = { nowMs: 1_000_000 };
@@ -71,6 +74,7 @@ export const openStream = async (
     newId,
     logger,
     ...(limits !== undefined && { limits }),
+    ...(options.relay !== undefined && { relay: options.relay }),
   });
   const node = createServer((_req, res) => res.end('plain'));
   stream.attach(node);
