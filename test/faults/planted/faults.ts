@@ -54,6 +54,46 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     ],
   },
   {
+    name: 'a change is written although the one that it was decided upon was not',
+    edits: [
+      {
+        file: 'src/log/group.ts',
+        find: "ticket.outcome === 'written' || written.has(ticket)",
+        instead: "ticket.outcome !== 'written' || written.size >= 0",
+      },
+    ],
+    red: [
+      {
+        file: 'src/log/founded.test.ts',
+        test: 'is refused with it, and so is all that follows from it, and nothing else',
+      },
+      {
+        file: 'src/state/writer.property.test.ts',
+        test: 'changes at once come to what they come to one after another',
+      },
+    ],
+  },
+  {
+    name: 'a decision reads by index past what is under way',
+    edits: [
+      {
+        file: 'src/log/decision.ts',
+        find: 'const pending = underWay.rows(table);',
+        instead: 'const pending = underWay.rows(table).slice(0, 0);',
+      },
+    ],
+    red: [
+      {
+        file: 'src/log/decision.test.ts',
+        test: 'reads over requests under way answer as if all of them were written, however many of them are',
+      },
+      {
+        file: 'src/state/writer.property.test.ts',
+        test: 'changes at once come to what they come to one after another',
+      },
+    ],
+  },
+  {
     name: 'an old epoch may write',
     edits: [
       {
