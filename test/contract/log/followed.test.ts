@@ -1,44 +1,15 @@
-import { silentLogger } from '../../../src/kernel/logger.ts';
-import { createLog, idleReactor } from '../../../src/log/create-log.ts';
-import { openFollowedLog } from '../../../src/log/following/followed-log.ts';
-import { createNearLeader } from '../../../src/log/following/testing/pair.ts';
 import { createMemoryDisk, createMemoryStore } from '../../../src/log/memory-store.ts';
-import { TABLES, type StoreHarness } from './harness.ts';
-import { describeLog, type OpenLog } from './log-contract.ts';
+import { TABLES } from './harness.ts';
+import { describeLog } from './log-contract.ts';
+import { openFollowing } from './open-following.ts';
 
-const memory: StoreHarness = {
-  name: 'memory, followed',
-  async database() {
-    const disk = createMemoryDisk();
-    return { store: async () => createMemoryStore({ tables: TABLES, disk }) };
-  },
-};
-
-/** As a process has it that follows the one that writes. */
-const openFollowing: OpenLog = async (database, clock) => {
-  const writing = await createLog({
-    store: await database.store(),
-    reactor: idleReactor,
-    clock,
-    logger: silentLogger,
-  });
-  const leader = createNearLeader(writing);
-  const followed = await openFollowedLog({
-    store: await database.store(),
-    leader,
-    epoch: writing.epoch(),
-    clock,
-    logger: silentLogger,
-  });
-  await followed.begin();
-  return {
-    ...followed,
-    async close() {
-      await followed.close();
-      leader.close();
-      await writing.close();
+describeLog(
+  {
+    name: 'memory, followed',
+    async database() {
+      const disk = createMemoryDisk();
+      return { store: async () => createMemoryStore({ tables: TABLES, disk }) };
     },
-  };
-};
-
-describeLog(memory, openFollowing);
+  },
+  openFollowing,
+);

@@ -3,14 +3,17 @@ import { systemClock } from '../../../src/kernel/clock.ts';
 import type { CrucibleError } from '../../../src/kernel/errors.ts';
 import { silentLogger, type Logger } from '../../../src/kernel/logger.ts';
 import { createLog, idleReactor } from '../../../src/log/create-log.ts';
-import type { Log } from '../../../src/log/log.ts';
+import { openFollowedLog } from '../../../src/log/following/followed-log.ts';
+import { createNearLeader } from '../../../src/log/following/testing/pair.ts';
+import type { Committed, Log } from '../../../src/log/log.ts';
 import type { LogLimits } from '../../../src/log/limits.ts';
 import type { LogStore } from '../../../src/log/store.ts';
-import { openSurrealStore } from '../../../src/surreal/surreal-store.ts';
+import { openFollowedStore, openSurrealStore } from '../../../src/surreal/surreal-store.ts';
 import { sampleEvent } from '../../support/sample-events.ts';
 import { startSurrealServer, surrealBinary, type SurrealServer } from '../../support/surreal-server.ts';
 import { failure, TABLES } from './harness.ts';
 import { describeLog } from './log-contract.ts';
+import { openFollowing } from './open-following.ts';
 import { describeStore } from './store-contract.ts';
 import { describeText } from './text-contract.ts';
 import { describeSurreal } from './surreal-contract.ts';
@@ -28,6 +31,7 @@ describe.skipIf(binary === undefined)(`with a SurrealDB server${why}`, () => {
   const harness = surrealHarness('a SurrealDB server', async () => (await running.promise).url);
   describeStore(harness);
   describeLog(harness);
+  describeLog({ ...harness, name: `${harness.name}, followed` }, openFollowing);
   describeText(harness);
   describeSurreal(harness);
 });
@@ -131,6 +135,71 @@ describe.skipIf(binary === undefined)(`a SurrealDB server that fails, and other 
     for (const [id, position] of acknowledged) expect(stored.get(id)).toBe(position);
     expect(refused).toEqual([]);
     await log.close();
+  });
+
+  test('a follower goes on over a killed server: it is told of every commit once, and the next one finds the same writer', async () => {
+    await using server = await startSurrealServer(binary ?? '');
+    const given = { clock: systemClock, logger: silentLogger };
+    const url = 'http://one.internal:7000';
+    const writing = await createLog({
+      ...given,
+      store: await openStore(server, 'one'),
+      reactor: idleReactor,
+      url,
+    });
+    const leader = createNearLeader(writing);
+    const alive = setInterval(() => leader.tick(), 500);
+    const store = await openFollowedStore({ ...place(server), tables: TABLES, logger: silentLogger });
+    const record = await store.leader();
+    expect(record).toMatchObject({ epoch: 1, url });
+    const followed = await openFollowedLog({ ...given, store, leader, epoch: 1 });
+    const [committed, told]: [Committed[], Committed[]] = [[], []];
+    writing.onCommit((its) => committed.push(its));
+    followed.onCommit((its) => told.push(its));
+    await followed.begin();
+    const acknowledged: number[] = [];
+    let stop = false;
+    const publish = async (name: string): Promise<void> => {
+      for (let n = 0; !stop; n += 1) {
+        const row = { id: name, n };
+        const mutations = [{ op: 'put', table: 'plain', row } as const];
+        const { events } = await followed.append({ events: [sampleEvent()], mutations });
+        acknowledged.push(...events.map(({ position }) => position));
+        expect(await followed.records.get('plain', name)).toEqual(row);
+      }
+    };
+    const publishers = ['a', 'b', 'c', 'd'].map(publish);
+    for (let round = 0; round < 2; round += 1) {
+      const before = told.length;
+      await new Promise<void>((resolve) => {
+        const ended = followed.onCommit(() => {
+          if (told.length < before + 50) return;
+          ended();
+          resolve();
+        });
+      });
+      await server.kill();
+      await server.start();
+    }
+    stop = true;
+    await Promise.all(publishers);
+    await followed.settled();
+    expect(told).toEqual(committed);
+    expect(followed.head()).toBe(writing.head());
+    expect(acknowledged.toSorted((a, b) => a - b)).toEqual(
+      Array.from({ length: writing.head() }, (_, i) => i + 1),
+    );
+    const later = await store.leader();
+    expect(later).toMatchObject({ epoch: writing.epoch(), url });
+    const next = await openFollowedLog({ ...given, store, leader, epoch: later?.epoch ?? 0 });
+    await next.begin();
+    expect(next.head()).toBe(writing.head());
+    await Promise.all([next.close(), followed.close()]);
+    clearInterval(alive);
+    leader.close();
+    await writing.close();
+    expect((await store.leader())?.leaseMs).toBeLessThanOrEqual(0);
+    await store.close();
   });
 
   test('while the server is away requests are refused; when it is back the log is, and what was in doubt is decided', async () => {
