@@ -213,7 +213,7 @@ describe('what changes something', () => {
     const url = await listen(
       createServer((req, res) => {
         seen.resolve(req);
-        res.writeHead(200, { 'x-crucible-sequence': 'many', connection: 'close, x-inner', 'x-inner': '1' });
+        res.writeHead(200, { 'x-crucible-sequence': '1', connection: 'close, x-inner', 'x-inner': '1' });
         res.end('{}');
       }),
     );
@@ -346,13 +346,32 @@ describe('a server that writes that is not there', () => {
     });
   });
 
+  test('or does not write any more, or not yet: it says nothing of the sort to clients', async () => {
+    const leader = await openLeader();
+    const follower = await openFollower(leader.internalUrl);
+    await leader.internal.close(0);
+    const waiting = createInternalServer({ key: KEY, logger: silentLogger });
+    await waiting.listen({ host: '127.0.0.1', port: leader.internalPort });
+    opened.push(() => waiting.close(0));
+    const event = { type: 'custom.x', payload: {} };
+    const { status, body } = await follower.ask('POST', '/api/v1/events', event, { 'x-request-id': 'req_1' });
+    expect([status, body['code'], body['request_id']]).toEqual([503, 'log_unavailable', 'req_1']);
+    const client = createClient({ url: follower.url, key: ADMIN_KEY });
+    await expect(client.events.publish.mutate(event)).rejects.toMatchObject({
+      data: { code: 'log_unavailable' },
+    });
+    expect(namesOf(leader)).toEqual([]);
+  });
+
   test('and gets what came meanwhile when it comes back in time', async () => {
     const { url, port } = await closed();
     const follower = await openFollower(url, { patienceMs: 60_000 });
     const asked = follower.ask('POST', '/api/v1/events', { type: 'custom.x', payload: { n: 1 } });
     const bodies: string[] = [];
     const back = createServer((req, res) => {
-      req.on('data', (chunk: Buffer) => bodies.push(chunk.toString())).on('end', () => res.end('{}'));
+      req
+        .on('data', (chunk: Buffer) => bodies.push(chunk.toString()))
+        .on('end', () => res.writeHead(200, { 'x-crucible-sequence': '1' }).end('{}'));
     });
     back.listen(port, '127.0.0.1');
     opened.push(() => {
@@ -374,7 +393,7 @@ describe('a server that writes that is not there', () => {
   test('or in the middle of its answer: then the client sees that it is not whole', async () => {
     const url = await listen(
       createServer((_req, res) => {
-        res.writeHead(200, { 'content-length': '100' });
+        res.writeHead(200, { 'content-length': '100', 'x-crucible-sequence': '1' });
         res.write('half', () => res.destroy());
       }),
     );

@@ -32,13 +32,13 @@ export interface Forward {
 const PAUSE_MS = 100;
 const RETRY_AFTER_MS = 1_000;
 
-/** Thrown where nothing of the request can have arrived. */
-class NotConnected extends Error {}
+/** Thrown where the request came to nobody who could have done it. */
+class NotArrived extends Error {}
 
 /** Resolves when the connection stands; until then nothing of the request is sent. */
 const connected = (sending: ClientRequest): Promise<void> =>
   new Promise((resolve, reject) => {
-    sending.once('error', (cause) => reject(new NotConnected(messageOf(cause), { cause })));
+    sending.once('error', (cause) => reject(new NotArrived(messageOf(cause), { cause })));
     sending.once('socket', (socket) => {
       if (socket.connecting) socket.once('connect', () => resolve());
       else resolve();
@@ -76,6 +76,7 @@ const sequenceIn = (value: unknown): number | undefined =>
  *     waiting --> answering, the body as it comes --> done
  *     any --the client goes away--> the request upstream is cut off
  *     sending --the connection is lost--> refused (it may have been done)
+ *     sending --the other process says that it does not write--> refused (nothing was changed)
  */
 export const createForward = (deps: {
   readonly upstream: Upstream;
@@ -160,6 +161,11 @@ export const createForward = (deps: {
     const answered = answerOf(sending);
     sendBody(req, sending);
     const from = await answered;
+    // Whoever has it done says so: this is the refusal of a process that does not write, or stops.
+    if (sequenceIn(from.headers[upstream.sequenceHeader]) === undefined) {
+      from.resume();
+      throw new NotArrived(`it answers ${from.statusCode}`);
+    }
     // A connection that is lost from here on shows on the answer.
     sending.on('error', () => undefined);
     try {
@@ -194,7 +200,7 @@ export const createForward = (deps: {
           return;
         }
         if (isCrucibleError(error)) throw error;
-        throw error instanceof NotConnected ? away(error) : cutOff(error);
+        throw error instanceof NotArrived ? away(error) : cutOff(error);
       } finally {
         res.off('close', onClose);
         underWay.delete(left);

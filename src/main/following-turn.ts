@@ -48,7 +48,10 @@ export const followingTurn = (
 
   /** Undefined: nobody who could be followed. */
   const look = async (): Promise<Followed | undefined> => {
-    const record = await store.leader();
+    const record = await store.leader().catch((error: unknown) => {
+      logger.warn({ problem: messageOf(error) }, 'the database could not say who writes');
+      return undefined;
+    });
     if (record === undefined || record.url === null || record.leaseMs <= 0) return undefined;
     return { url: record.url, epoch: record.epoch };
   };
@@ -69,7 +72,7 @@ export const followingTurn = (
   const replaced = async ({ url }: Followed, signal: AbortSignal): Promise<void> => {
     while (!signal.aborted) {
       await delay(LOOK_MS, undefined, { signal }).catch(() => undefined);
-      const now = await look().catch(() => undefined);
+      const now = await look();
       if (now !== undefined && now.url !== url) return;
     }
   };
@@ -95,15 +98,16 @@ export const followingTurn = (
     if (following === undefined) return false;
     onFollowing(following.url);
     const ended = new AbortController();
-    const stopped = new Promise<void>((resolve) => {
-      stop?.addEventListener('abort', () => resolve(), { once: true });
-      if (stop?.aborted === true) resolve();
-    });
+    const stopped = Promise.withResolvers<void>();
+    const onStop = (): void => stopped.resolve();
+    stop?.addEventListener('abort', onStop);
+    if (stop?.aborted === true) onStop();
     try {
-      const reason = await Promise.race([following.over, replaced(followed, ended.signal), stopped]);
+      const reason = await Promise.race([following.over, replaced(followed, ended.signal), stopped.promise]);
       if (reason !== undefined)
         logger.warn({ url: followed.url, problem: reason.message }, 'follows no more');
     } finally {
+      stop?.removeEventListener('abort', onStop);
       ended.abort();
       await following.close();
     }
