@@ -12,7 +12,7 @@ import { edgeOf, findPaths, pathFinding, pathsView } from './find-paths.ts';
 import type { GraphService, Metric, NodeBrief, WalkOptions } from './graph.ts';
 import { rowIdOf } from './ids.ts';
 import { degrees, density, metricFinding, rankOutcome, type Measure } from './metrics.ts';
-import { readNodes, type NodeRow } from './tables.ts';
+import { NODE_TABLE, readNodes, type NodeRow } from './tables.ts';
 import { traverse } from './traverse.ts';
 import type { GraphView } from './view.ts';
 import type { Walk } from './walk.ts';
@@ -45,7 +45,8 @@ export const createGraphService = ({ log, view, writer, analyst, clock }: GraphS
       records,
       ids.map((id) => rowIdOf(world, id)),
     );
-    await log.settled();
+    const rowIds = new Set(ids.map((id) => rowIdOf(world, id)));
+    await log.settled([{ table: NODE_TABLE.name, has: (id) => rowIds.has(id) }]);
     return new Map(rows.map((row) => [row.node, row]));
   };
   const briefsOf = async (

@@ -83,6 +83,46 @@ test('who waits until it is settled has the head of everything that the rows sho
   await appended;
 });
 
+test('who says what was read waits only for a commit that writes some of it', async () => {
+  const shown = Promise.withResolvers<void>();
+  const synced = Promise.withResolvers<void>();
+  let held = false;
+  const { log } = await open({
+    wrap: (store) => ({
+      ...store,
+      async commit(batch) {
+        await store.commit(batch);
+        if (!held) return;
+        shown.resolve();
+        await synced.promise;
+      },
+    }),
+  });
+  const put = (id: string) => ({ op: 'put', table: 'thing', row: { id } }) as const;
+  await log.append({ events: [], mutations: [put('updated'), put('removed')] });
+  held = true;
+  const remove = { op: 'remove', table: 'thing', id: 'removed' } as const;
+  const appended = log.append({ events: [], mutations: [put('updated'), put('inserted'), remove] });
+  await shown.promise;
+  const read = (table: string, ...ids: string[]) =>
+    log.settled([
+      { table: 'run', has: () => false },
+      { table, has: (id) => ids.includes(id) },
+    ]);
+  await read('thing', 'other');
+  await read('run', 'updated', 'inserted', 'removed');
+  let waited = 0;
+  const waiting = ['updated', 'inserted', 'removed'].map(async (id) => {
+    await read('thing', 'other', id);
+    waited += 1;
+  });
+  await new Promise(setImmediate);
+  expect(waited).toBe(0);
+  synced.resolve();
+  await Promise.all([...waiting, appended]);
+  await read('thing', 'updated');
+});
+
 test('a commit that fails is settled too', async () => {
   const { log } = await open({
     wrap: (store) => ({

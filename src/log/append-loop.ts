@@ -12,7 +12,8 @@ import { createRequestQueue, type Queued } from './queue.ts';
 import { reacquire, withDeadline } from './recovery.ts';
 import { answerRepeats } from './repeats.ts';
 import { checkRequest } from './request-check.ts';
-import { CommitFailure, type Batch, type Lease, type LogStore } from './store.ts';
+import { areWritten, type RowsRead } from './rows-read.ts';
+import { CommitFailure, type Batch, type Lease, type LogStore, type TableWrites } from './store.ts';
 import { createSubjectVersions } from './subject-versions.ts';
 import { termsOf } from './terms.ts';
 
@@ -57,8 +58,8 @@ export interface AppendLoop {
   append(request: AppendRequest): Promise<AppendResult>;
   /** The last acknowledged position. */
   head(): number;
-  /** Resolves when the commit that is being written now, if any, is acknowledged or has failed. */
-  settled(): Promise<void>;
+  /** Resolves when the commit that is being written now, if any, is acknowledged or has failed. See `Log.settled`. */
+  settled(read?: readonly RowsRead[]): Promise<void>;
   /** Why nothing can be written at the moment, in words; undefined while it can. */
   problem(): string | undefined;
   close(): Promise<void>;
@@ -70,6 +71,8 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
   const versions = createSubjectVersions(store);
   /** Of the newest commit; resolved once it has ended. */
   let underWay = Promise.resolve();
+  /** What the commit writes that has not ended. */
+  let writing: readonly TableWrites[] = [];
   const aborted = new AbortController();
   let { epoch, head, timeMs: lastTimeMs, batch: lastBatch } = deps.lease;
   let state: State = 'open';
@@ -165,10 +168,15 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
     const batch = toBatch(judged, timeMs);
     const ended = Promise.withResolvers<void>();
     underWay = ended.promise;
+    writing = batch.writes;
+    const end = (): void => {
+      writing = [];
+      ended.resolve();
+    };
     try {
       await withDeadline(store.commit(batch), limits.commitTimeoutMs);
     } catch (error) {
-      ended.resolve();
+      end();
       const left = new Set(judged.left);
       await notCommitted(error, {
         judged,
@@ -180,7 +188,7 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
     }
     leaseProlonged = true;
     adopt(judged, timeMs, batch.id);
-    ended.resolve();
+    end();
   };
 
   const toBatch = ({ events, writes }: JudgedGroup, timeMs: number): Batch => ({
@@ -324,7 +332,7 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
 
   return {
     head: () => head,
-    settled: () => underWay,
+    settled: (read) => (read === undefined || areWritten(read, writing) ? underWay : Promise.resolve()),
     problem: () => {
       if (refusal !== undefined) return refusal.message;
       return state === 'recovering'

@@ -2,6 +2,7 @@ import type { CrucibleEvent, NewEvent } from '../events/envelope.ts';
 import type { CompiledFilters } from '../events/compiled.ts';
 import type { JsonObject } from '../kernel/json.ts';
 import type { Mutation, Records, Row } from './records.ts';
+import type { RowsRead } from './rows-read.ts';
 import type { Ticket } from './ticket.ts';
 
 /**
@@ -164,8 +165,9 @@ export interface Log {
    * Resolves when the commit that is being written now, if any, is acknowledged. `records` may show it a moment before
    * that; who waits here before giving away what it read never shows what could still be lost, and never a state whose
    * event cannot be read yet.
+   * @param read what was read, where that is known: a commit that writes none of it is not waited for
    */
-  settled(): Promise<void>;
+  settled(read?: readonly RowsRead[]): Promise<void>;
   /** Why nothing can be written at the moment, in words; undefined while it can. */
   problem(): string | undefined;
   /** The first position that retention has kept. */

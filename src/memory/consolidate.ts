@@ -3,7 +3,7 @@ import type { Proposal } from '../state/change.ts';
 import { assertNoFile, changeable, firstAnswer, type MemoryDeps } from './dependencies.ts';
 import { addMemory, readDraft } from './draft.ts';
 import { partNote } from './markdown/note-front-matter.ts';
-import type { ConsolidateInput, ConsolidationStrategy, MemoryDetail, MemoryService } from './memory.ts';
+import type { ConsolidateInput, ConsolidationStrategy, MemoryService } from './memory.ts';
 import { contentOf } from './reader.ts';
 import { namesOf, tagsOf } from './state/edges.ts';
 import type { MemoryPlan } from './state/plan.ts';
@@ -39,7 +39,7 @@ const consolidatedContent = (strategy: ConsolidationStrategy, contents: readonly
  * takes over their names, their tags, and the links that were added to and from them.
  */
 export const createConsolidate = (deps: MemoryDeps): MemoryService['consolidate'] => {
-  const { log, reader, write, newId, clock } = deps;
+  const { reader, write, newId, clock } = deps;
 
   const worldOf = async (ids: readonly string[], visible: readonly string[] | undefined): Promise<string> => {
     const cards = await Promise.all(ids.map((id) => reader.card(id, visible)));
@@ -50,17 +50,11 @@ export const createConsolidate = (deps: MemoryDeps): MemoryService['consolidate'
     throw new CrucibleError('invalid', message, { issues: [{ path: 'ids', message }] });
   };
 
-  const detail = async (id: string, visible: readonly string[] | undefined): Promise<MemoryDetail> => {
-    const found = await reader.detail(id, visible);
-    await log.settled();
-    return found;
-  };
-
   return async (input, { visible, idempotency } = {}) => {
     const ids = [...new Set(input.ids)];
     checkInput(input, ids);
     const first = await firstAnswer(deps, idempotency);
-    if (first !== undefined) return detail(idOfAnswer(first), visible);
+    if (first !== undefined) return reader.detail(idOfAnswer(first), visible);
     const world = await worldOf(ids, visible);
     const { actor } = callersOrigin();
     const id = newId('msg');
@@ -104,7 +98,7 @@ export const createConsolidate = (deps: MemoryDeps): MemoryService['consolidate'
       });
       return { id };
     });
-    return detail(idOfAnswer(answer), visible);
+    return reader.detail(idOfAnswer(answer), visible);
   };
 };
 

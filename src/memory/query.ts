@@ -1,5 +1,6 @@
 import { CrucibleError } from '../kernel/errors.ts';
 import type { Log } from '../log/log.ts';
+import type { RowsRead } from '../log/rows-read.ts';
 import { cardsByAge, readCards, taggedWith } from './candidates.ts';
 import type { MemoryQuery, QueryAnswer } from './memory.ts';
 import { normaliseName } from './names.ts';
@@ -7,7 +8,15 @@ import type { MemoryReader } from './reader.ts';
 import { readTag } from './relations.ts';
 import type { Semantic } from './semantic.ts';
 import { tagsOf } from './state/edges.ts';
-import { MEMORY_TABLE, NAME_TABLE, newestKey, type CardRow, type NameRow } from './tables.ts';
+import {
+  CARD_TABLE,
+  MEMORY_TABLE,
+  NAME_TABLE,
+  newestKey,
+  TAG_TABLE,
+  type CardRow,
+  type NameRow,
+} from './tables.ts';
 import type { Worlds } from './worlds.ts';
 
 /** How many memories one query looks at, the best or newest first. */
@@ -60,7 +69,8 @@ export const createQuery =
     const start = (query.page - 1) * query.limit;
     const shown = rows.slice(start, start + query.limit);
     const views = new Map((await reader.views(shown.map(({ card }) => card))).map((view) => [view.id, view]));
-    await log.settled();
+    const byTag = ranked.length === 0 && target === undefined ? wanted.tags[0] : undefined;
+    await log.settled(byTag === undefined ? undefined : readByTag(byTag, cards));
     return {
       results: shown.flatMap(({ card, found: { relevance, reasons } }) => {
         const memory = views.get(card.id);
@@ -74,6 +84,17 @@ export const createQuery =
       semantic_pending: meant === undefined || meant === 'not configured' ? 0 : meant.pending,
     };
   };
+
+/** What was read to find the memories of a tag, in whichever world. */
+const readByTag = (tag: string, cards: readonly CardRow[]): readonly RowsRead[] => {
+  const ids = new Set(cards.map(({ id }) => id));
+  const has = (id: string): boolean => ids.has(id);
+  return [
+    { table: TAG_TABLE.name, has: (id) => id.includes(`/${tag}/`) },
+    { table: CARD_TABLE.name, has },
+    { table: MEMORY_TABLE.name, has },
+  ];
+};
 
 type Deps = Parameters<typeof createQuery>[0];
 

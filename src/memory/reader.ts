@@ -1,5 +1,6 @@
 import { CrucibleError } from '../kernel/errors.ts';
-import type { Records } from '../log/records.ts';
+import type { Log } from '../log/log.ts';
+import type { RowsRead } from '../log/rows-read.ts';
 import type { BacklinkView, LinkView, MemoryDetail, MemoryView } from './memory.ts';
 import { entityOf, namesOf, tagsOf, targetOf } from './state/edges.ts';
 import {
@@ -46,8 +47,8 @@ const viewOf = (card: CardRow, row: MemoryRow): MemoryView => ({
 export interface MemoryReader {
   /** @throws CrucibleError `not_found` */
   card(id: string, visible: readonly string[] | undefined): Promise<CardRow>;
-  /** @throws CrucibleError `not_found` */
-  detail(id: string, visible: readonly string[] | undefined): Promise<MemoryDetail>;
+  /** Settled: nothing of it can still be lost. @throws CrucibleError `not_found` */
+  detail(id: string, visible?: readonly string[]): Promise<MemoryDetail>;
   /** Those that exist, in the order of the cards. */
   views(cards: readonly CardRow[]): Promise<readonly MemoryView[]>;
   /** The ids of the memories that point to this one, and whether there may be more. */
@@ -57,7 +58,26 @@ export interface MemoryReader {
   ): Promise<{ readonly ids: readonly string[]; readonly more: boolean }>;
 }
 
-export const createReader = (records: Records): MemoryReader => {
+/** The rows that an answer was made of, or could have been. */
+const createSeen = () => {
+  const [cards, names, keys] = [new Set<string>(), new Set<string>(), new Set<string>()];
+  return {
+    cards,
+    names,
+    /** `world/key` of references. */
+    keys,
+    rows: (): readonly RowsRead[] => [
+      { table: CARD_TABLE.name, has: (id) => cards.has(id) },
+      { table: MEMORY_TABLE.name, has: (id) => cards.has(id) },
+      { table: NAME_TABLE.name, has: (id) => names.has(id) },
+      { table: REFERENCE_TABLE.name, has: (id) => keys.has(id.slice(0, id.lastIndexOf('/'))) },
+    ],
+  };
+};
+
+type Seen = ReturnType<typeof createSeen>;
+
+export const createReader = ({ records, settled }: Pick<Log, 'records' | 'settled'>): MemoryReader => {
   const card = async (id: string, visible: readonly string[] | undefined): Promise<CardRow> => {
     const row = (await records.get(CARD_TABLE.name, id)) as CardRow | undefined;
     if (row === undefined || row.state === 'removing' || !isVisible(row.world, visible))
@@ -65,10 +85,11 @@ export const createReader = (records: Records): MemoryReader => {
     return row;
   };
 
-  const linksOf = async (of: CardRow): Promise<readonly LinkView[]> => {
+  const linksOf = async (of: CardRow, seen: Seen): Promise<readonly LinkView[]> => {
     if (of.state !== 'active') return [];
     const asked = of.links.flatMap(({ name, other }) => (other === null ? [name] : [name, other]));
     const ids = asked.map((name) => `${of.world}/${name}`);
+    for (const id of ids) seen.names.add(id);
     const owners = new Map<string, string>();
     for (let start = 0; start < ids.length; start += 1_000) {
       const rows = (await records.getMany(NAME_TABLE.name, [
@@ -98,7 +119,11 @@ export const createReader = (records: Records): MemoryReader => {
     ];
   };
 
-  const referrers: MemoryReader['referrers'] = async (of, most) => {
+  const referrersOf = async (
+    of: CardRow,
+    most: number,
+    seen: Seen,
+  ): ReturnType<MemoryReader['referrers']> => {
     const found = new Set<string>();
     const limit = Math.min(1_000, most + 2);
     const page = async (key: string, after?: string): Promise<readonly ReferenceRow[]> =>
@@ -111,6 +136,8 @@ export const createReader = (records: Records): MemoryReader => {
       })) as readonly ReferenceRow[];
     const named = namesOf(of);
     const keys = [`m:${of.id}`, ...named.map((name) => `n:${name}`)];
+    for (const name of named) seen.names.add(`${of.world}/${name}`);
+    for (const key of keys) seen.keys.add(`${of.world}/${key}`);
     // All at once, although whose a name is, is not known yet: one more page costs less than one more wait.
     const [owners, firsts] = await Promise.all([
       records.getMany(
@@ -136,8 +163,12 @@ export const createReader = (records: Records): MemoryReader => {
   };
 
   /** A referrer may name it and mean another one by the whole path: the edges tell. */
-  const backlinksOf = async (of: CardRow): Promise<{ links: readonly BacklinkView[]; more: boolean }> => {
-    const { ids, more } = await referrers(of, MAX_BACKLINKS);
+  const backlinksOf = async (
+    of: CardRow,
+    seen: Seen,
+  ): Promise<{ links: readonly BacklinkView[]; more: boolean }> => {
+    const { ids, more } = await referrersOf(of, MAX_BACKLINKS, seen);
+    for (const id of ids) seen.cards.add(id);
     const cards = ids.length === 0 ? [] : await records.getMany(CARD_TABLE.name, ids);
     const links = (cards as readonly CardRow[]).flatMap(({ id, title, edges }) =>
       edges
@@ -149,14 +180,17 @@ export const createReader = (records: Records): MemoryReader => {
 
   return {
     card,
-    referrers,
+    referrers: (of, most) => referrersOf(of, most, createSeen()),
     async detail(id, visible) {
+      const seen = createSeen();
+      seen.cards.add(id);
       const [found, row] = (await Promise.all([card(id, visible), records.get(MEMORY_TABLE.name, id)])) as [
         CardRow,
         MemoryRow | undefined,
       ];
       if (row === undefined) throw noSuchMemory(id);
-      const [links, backlinks] = await Promise.all([linksOf(found), backlinksOf(found)]);
+      const [links, backlinks] = await Promise.all([linksOf(found, seen), backlinksOf(found, seen)]);
+      await settled(seen.rows());
       return { ...viewOf(found, row), links, backlinks: backlinks.links, more_backlinks: backlinks.more };
     },
     async views(cards) {

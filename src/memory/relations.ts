@@ -1,7 +1,7 @@
 import { CrucibleError } from '../kernel/errors.ts';
 import type { Proposal } from '../state/change.ts';
 import { assertSameWorld, changeable, firstAnswer, type MemoryDeps } from './dependencies.ts';
-import type { MemoryDetail, MemoryService } from './memory.ts';
+import type { MemoryService } from './memory.ts';
 import { normaliseTag } from './names.ts';
 import { noSuchMemory } from './reader.ts';
 import { RESERVED_KINDS, tagsOf } from './state/edges.ts';
@@ -18,13 +18,7 @@ const DEFAULT_LINK_TYPE = 'related';
 export const createRelations = (
   deps: MemoryDeps,
 ): Pick<MemoryService, 'link' | 'unlink' | 'tag' | 'untag'> => {
-  const { log, reader, write } = deps;
-  const detail = async (id: string, visible: readonly string[] | undefined): Promise<MemoryDetail> => {
-    const found = await reader.detail(id, visible);
-    await log.settled();
-    return found;
-  };
-
+  const { reader, write } = deps;
   return {
     async link(id, { to, link_type: given = DEFAULT_LINK_TYPE, strength }, { visible, idempotency } = {}) {
       const { world } = await reader.card(id, visible);
@@ -32,7 +26,7 @@ export const createRelations = (
       if (to === id) throw wrong('to', 'a memory cannot be linked to itself');
       if (strength !== undefined && !(strength > 0 && strength <= 1))
         throw wrong('strength', 'must be above 0 and at most 1');
-      if ((await firstAnswer(deps, idempotency)) !== undefined) return detail(id, visible);
+      if ((await firstAnswer(deps, idempotency)) !== undefined) return reader.detail(id, visible);
       await assertSameWorld(deps, world, to, visible);
       const intended: Proposal[] = [linkEvent('memory.linked', id, to, kind)];
       await write({ world, intended, idempotency }, async (plan, passed) => {
@@ -48,13 +42,13 @@ export const createRelations = (
           await plan.setCard({ ...card, added_links: [...others, { to, kind, strength: weight }] });
         return { id };
       });
-      return detail(id, visible);
+      return reader.detail(id, visible);
     },
 
     async unlink(id, { to, link_type: given = DEFAULT_LINK_TYPE }, { visible, idempotency } = {}) {
       const { world } = await reader.card(id, visible);
       const kind = given === 'links_to' ? given : readLinkType(given);
-      if ((await firstAnswer(deps, idempotency)) !== undefined) return detail(id, visible);
+      if ((await firstAnswer(deps, idempotency)) !== undefined) return reader.detail(id, visible);
       await assertSameWorld(deps, world, to, visible);
       const intended: Proposal[] = [linkEvent('memory.unlinked', id, to, kind)];
       await write({ world, intended, idempotency }, async (plan, passed) => {
@@ -66,7 +60,7 @@ export const createRelations = (
           throw inText('link', id);
         return { id };
       });
-      return detail(id, visible);
+      return reader.detail(id, visible);
     },
 
     async tag(id, given, { visible, idempotency } = {}) {
@@ -84,7 +78,7 @@ export const createRelations = (
           return { id };
         },
       );
-      return detail(id, visible);
+      return reader.detail(id, visible);
     },
 
     async untag(id, given, { visible, idempotency } = {}) {
@@ -99,7 +93,7 @@ export const createRelations = (
         if (left.length < card.added_tags.length) await retag(plan, card, left);
         return { id };
       });
-      return detail(id, visible);
+      return reader.detail(id, visible);
     },
   };
 };

@@ -37,7 +37,7 @@ export interface MemoryServiceDeps {
 export const createMemoryService = (deps: MemoryServiceDeps): MemoryService => {
   const { log, writer, newId, clock, logger, sleep, isAgent } = deps;
   const mender = createMender({ log, writer, logger, sleep });
-  const reader = createReader(log.records);
+  const reader = createReader(log);
   const write = createWriteMemories({ log, writer, mender });
   const accessed = createAccessed({ writer, logger, mode: deps.accessed });
   const worlds = createWorlds(log);
@@ -52,7 +52,6 @@ export const createMemoryService = (deps: MemoryServiceDeps): MemoryService => {
     importBatch: createImportBatch(operations),
     async get(id, { visible } = {}) {
       const found = await reader.detail(id, visible);
-      await log.settled();
       await accessed.got(found);
       return found;
     },

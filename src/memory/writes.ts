@@ -4,7 +4,7 @@ import type { Proposal } from '../state/change.ts';
 import type { PayloadOf } from '../events/catalogue.ts';
 import { assertNoFile, changeable, type MemoryDeps } from './dependencies.ts';
 import { addMemory, readDraft, rewriteMemory, titleOf, type Draft, type ReadDraft } from './draft.ts';
-import type { MemoryDetail, MemoryInput, MemoryService, MemoryUpdate } from './memory.ts';
+import type { MemoryInput, MemoryService, MemoryUpdate } from './memory.ts';
 import { applyPatch, patchBetween } from './patch.ts';
 import { contentOf } from './reader.ts';
 import { tagsOf } from './state/edges.ts';
@@ -62,13 +62,7 @@ export const idOfAnswer = (answer: JsonObject | undefined): string => {
 
 /** Creating, changing and deleting one memory. */
 export const createWrites = (deps: MemoryDeps): Pick<MemoryService, 'create' | 'update' | 'remove'> => {
-  const { log, reader, write, newId, clock } = deps;
-  const detail = async (id: string, visible?: readonly string[]): Promise<MemoryDetail> => {
-    const found = await reader.detail(id, visible);
-    await log.settled();
-    return found;
-  };
-
+  const { reader, write, newId, clock } = deps;
   return {
     async create(input, { idempotency } = {}) {
       const { world, actor } = callersOrigin();
@@ -82,7 +76,7 @@ export const createWrites = (deps: MemoryDeps): Pick<MemoryService, 'create' | '
         await addMemory(plan, final, { id, now: clock.now(), actor, ...(await writingAgent(deps, world)) });
         return { id };
       });
-      return detail(idOfAnswer(answer));
+      return reader.detail(idOfAnswer(answer));
     },
 
     async update(id, input, { visible, idempotency } = {}) {
@@ -116,7 +110,7 @@ export const createWrites = (deps: MemoryDeps): Pick<MemoryService, 'create' | '
         await updateMemory(plan, card, wanted, { now: clock.now() });
         return { id };
       });
-      return detail(id, visible);
+      return reader.detail(id, visible);
     },
 
     async remove(id, { visible, idempotency, reason } = {}) {

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GRAPH_TABLES } from '../../src/graph/tables.ts';
 import { silentLogger as logger } from '../../src/kernel/logger.ts';
 import { withRecentRows } from '../../src/log/recent-rows.ts';
-import type { Records } from '../../src/log/records.ts';
+import type { Log } from '../../src/log/log.ts';
 import { createRecords } from '../../src/log/store-records.ts';
 import { createQuery } from '../../src/memory/query.ts';
 import { createReader } from '../../src/memory/reader.ts';
@@ -28,7 +28,7 @@ describe('memories on the embedded database', () => {
   let directory: string;
   let memories: OpenMemories;
   /** Reads that remember nothing, as after a start. */
-  let cold: Records;
+  let log: Pick<Log, 'records' | 'settled'>;
 
   const counted = (db: SurrealSession): SurrealSession =>
     new Proxy(db, {
@@ -67,7 +67,7 @@ describe('memories on the embedded database', () => {
     const store = withRecentRows(inner, tables);
     memories = await openMemories({ store });
     await memories.in('default', () => memories.service.create({ name: 'first', content: '# First' }));
-    cold = createRecords(inner);
+    log = { records: createRecords(inner), settled: () => Promise.resolve() };
   });
   afterAll(async () => {
     await memories[Symbol.asyncDispose]();
@@ -97,7 +97,7 @@ describe('memories on the embedded database', () => {
     const { id } = answer;
     const warm = await asked(() => memories.service.get(id));
     expect(warm.reads).toBe(1);
-    const detail = await asked(() => createReader(cold).detail(id, undefined));
+    const detail = await asked(() => createReader(log).detail(id));
     expect(detail).toMatchObject({ reads: 3, answer: warm.answer });
   });
 
@@ -108,10 +108,9 @@ describe('memories on the embedded database', () => {
     const warm = await asked(() => memories.service.query(query));
     expect(warm.reads).toBe(1);
     expect(warm.answer.total).toBe(3);
-    const log = { records: cold, settled: () => Promise.resolve() };
     const worlds = { all: () => Promise.resolve(['default']) };
     const semantic = { search: () => Promise.resolve(undefined) };
-    const find = createQuery({ log, reader: createReader(cold), semantic, worlds });
+    const find = createQuery({ log, reader: createReader(log), semantic, worlds });
     expect(await asked(() => find(query, undefined))).toMatchObject({ reads: 3, answer: warm.answer });
   });
 });
