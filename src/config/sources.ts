@@ -64,12 +64,13 @@ const readFile = (cwd: string): ConfigFile => {
 const unknownIn = ({ values, lines }: ConfigFile): Issue[] =>
   Object.keys(values)
     .filter((key) => !Object.hasOwn(SETTINGS, key))
-    .map((key) => ({
-      path: `${CONFIG_FILE}: ${key}`,
-      ...lineOf(lines.get(key)),
-      message: 'is not a setting',
-      hint: didYouMean(key, SETTING_NAMES)?.hint ?? `settings: ${SETTING_NAMES.join(', ')}`,
-    }));
+    .map((key) =>
+      inLine(lines.get(key), {
+        path: `${CONFIG_FILE}: ${key}`,
+        message: 'is not a setting',
+        hint: didYouMean(key, SETTING_NAMES)?.hint ?? `settings: ${SETTING_NAMES.join(', ')}`,
+      }),
+    );
 
 /** Read by others: secrets of hooks, where clients find the server, settings of tests. */
 const FOREIGN = ['CRUCIBLE_HOOK_SECRET_', 'CRUCIBLE_URL', 'CRUCIBLE_TEST_'];
@@ -87,7 +88,8 @@ const unknownVariables = (env: SettingSources['env']): Issue[] => {
     }));
 };
 
-const lineOf = (line: number | undefined): { readonly line?: number } => (line === undefined ? {} : { line });
+const inLine = <T extends object>(line: number | undefined, at: T): T & { readonly line?: number } =>
+  line === undefined ? at : { ...at, line };
 
 interface Given {
   readonly value: unknown;
@@ -109,7 +111,7 @@ const given = (name: SettingName, file: ConfigFile, sources: SettingSources): Gi
   const where = `${CONFIG_FILE}: ${name}`;
   return value === undefined
     ? { value, origin: 'default', where }
-    : { value, origin: 'file', where, ...lineOf(file.lines.get(name)) };
+    : inLine(file.lines.get(name), { value, origin: 'file', where });
 };
 
 /**
@@ -141,8 +143,7 @@ export const readSettings = (
     const result = SETTINGS[name].schema.safeParse(value);
     origins[name] = origin;
     if (result.success) settings[name] = result.data;
-    else
-      issues.push(...result.error.issues.map(({ message }) => ({ path: where, message, ...lineOf(line) })));
+    else issues.push(...result.error.issues.map(({ message }) => inLine(line, { path: where, message })));
   }
   if (issues.length === 0) {
     const all = settings as Settings;

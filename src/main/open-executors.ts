@@ -15,6 +15,7 @@ import type { Log } from '../log/log.ts';
 import { createSandbox } from '../sandbox/create.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { createDeliveryExecutor } from '../webhooks/delivery.ts';
+import { assertOpens } from '../webhooks/opens.ts';
 import { createSecretBox, type SecretBox } from '../webhooks/secret-box.ts';
 import type { Closers } from './closers.ts';
 import type { CrucibleDeps } from './deps.ts';
@@ -54,6 +55,7 @@ export const openExecutors = async (
   const { config, version } = deps;
   const logger = (component: string) => deps.logger.child({ component });
   const box = createSecretBox(loadEncryptionKey(config.encryptionKey, pathsOf(config.dataDir).encryptionKey));
+  await assertOpens(log.records, box);
   const egress = createEgress({ policy: config.egress, logger: logger('egress') });
   closers.add(() => egress.close());
   const sandbox = createSandbox({ logger: logger('sandbox') });
