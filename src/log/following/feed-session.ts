@@ -61,6 +61,8 @@ export const openFeedSession = async (deps: FeedSessionDeps): Promise<FeedSessio
   let problem: string | null = null;
   let cancelSilence = (): void => undefined;
   let endPause = (): void => undefined;
+  /** Why the feed was cut, if there has been no word since. */
+  let cut: unknown;
   /** The last commit that was handed on. */
   let received: number | undefined;
 
@@ -78,7 +80,8 @@ export const openFeedSession = async (deps: FeedSessionDeps): Promise<FeedSessio
   };
   const heard = (): void => {
     cancelSilence();
-    cancelSilence = after(SILENCE_MS, () => end(silent(leader.url)));
+    cut = undefined;
+    cancelSilence = after(SILENCE_MS, () => end(silent(leader.url, cut)));
   };
 
   const take = (item: FeedItem): void => {
@@ -111,6 +114,7 @@ export const openFeedSession = async (deps: FeedSessionDeps): Promise<FeedSessio
         if (!signal.aborted) logger.warn({ url: leader.url }, 'The feed of the writing process has ended');
       } catch (cause) {
         if (isCrucibleError(cause, 'fenced')) end(cause);
+        cut = cause;
         if (!signal.aborted) logger.warn({ url: leader.url, cause: messageOf(cause) }, 'The feed was cut');
       }
       if (signal.aborted) return;
@@ -134,11 +138,18 @@ export const openFeedSession = async (deps: FeedSessionDeps): Promise<FeedSessio
   };
 };
 
-const silent = (url: string): CrucibleError =>
-  new CrucibleError('log_unavailable', `The process that writes, at ${url}, has given no word for 5 s`, {
-    hint: 'Send the request again: this process goes on with whichever writes next.',
-    retryAfterMs: 1_000,
-  });
+const silent = (url: string, cut: unknown): CrucibleError => {
+  const why = cut === undefined ? '' : `: ${messageOf(cut)}`;
+  return new CrucibleError(
+    'log_unavailable',
+    `The process that writes, at ${url}, has given no word for 5 s${why}`,
+    {
+      hint: 'Send the request again: this process goes on with whichever writes next.',
+      retryAfterMs: 1_000,
+      cause: cut,
+    },
+  );
+};
 
 const missing = (url: string, received: number | undefined, told: number): CrucibleError =>
   new CrucibleError(

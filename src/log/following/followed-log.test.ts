@@ -182,6 +182,19 @@ describe('its start', () => {
     await appended;
   });
 
+  test('ends the session when more comes meanwhile than may wait', async () => {
+    const { disk, leader, writing } = await open();
+    const store = openDisk(disk);
+    const followed = await openFollowedLog({ ...following, store, leader, mostBeforeBegin: 5 });
+    await writing.append(events(3));
+    await turn();
+    expect(followed.problem()).toBeUndefined();
+    await writing.append(put('a', 1));
+    const over = await followed.over;
+    expect(over).toMatchObject({ code: 'log_unavailable' });
+    expect(await failure(followed.begin())).toBe(over);
+  });
+
   test('fails when the other one does not write in that epoch, or says nothing', async () => {
     const disk = createMemoryDisk();
     const writing = await openWriting(openDisk(disk));
@@ -189,15 +202,29 @@ describe('its start', () => {
     leader.close();
     expect((await failure(follow(disk, leader))).code).toBe('fenced');
     const time = manualTime();
+    const refused = new CrucibleError('unauthenticated', 'The key is another one');
     const mute: Leader = { ...leader, follow: async function* () {} };
-    const opening = failure(follow(disk, mute, time.after));
-    for (let ms = 0; ms < 5_000; ms += 100) {
-      await turn();
-      time.pass(100);
+    const refusing: Leader = {
+      ...leader,
+      follow() {
+        throw refused;
+      },
+    };
+    for (const [other, cause] of [
+      [mute, undefined],
+      [refusing, refused],
+    ] as const) {
+      const opening = failure(follow(disk, other, time.after));
+      for (let ms = 0; ms < 5_000; ms += 100) {
+        await turn();
+        time.pass(100);
+      }
+      const error = await opening;
+      expect(error).toMatchObject({ code: 'log_unavailable', retryAfterMs: 1_000 });
+      expect(error.cause).toBe(cause);
+      expect(error.message).toContain(`at ${leader.url}, has given no word for 5 s`);
+      expect(error.message.endsWith(': The key is another one')).toBe(cause !== undefined);
     }
-    const error = await opening;
-    expect(error).toMatchObject({ code: 'log_unavailable', retryAfterMs: 1_000 });
-    expect(error.message).toContain(leader.url);
   });
 });
 

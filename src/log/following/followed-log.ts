@@ -18,7 +18,7 @@ import { createInterruption } from './interruption.ts';
  * way, since what that answers is looked up here.
  */
 const BATCHES = 16_384;
-/** Events and rows that may wait for `begin`. */
+/** Events and rows that may wait for `begin`; above it the session is over. */
 const MOST_BEFORE_BEGIN = 500_000;
 
 /**
@@ -57,6 +57,7 @@ export interface FollowedLogDeps {
   readonly upcast?: (event: CrucibleEvent) => CrucibleEvent;
   readonly newId?: NewId;
   readonly after?: After;
+  readonly mostBeforeBegin?: number;
 }
 
 const systemAfter: After = (delayMs, work) => {
@@ -70,6 +71,7 @@ const systemAfter: After = (delayMs, work) => {
  */
 export const openFollowedLog = async (deps: FollowedLogDeps): Promise<FollowedLog> => {
   const { store, leader, epoch, clock, logger, upcast, after = systemAfter } = deps;
+  const { mostBeforeBegin = MOST_BEFORE_BEGIN } = deps;
   const waiting = createWaiting(after);
   /** The id of each batch that was told of to its sequence. */
   const told = new Map<string, number>();
@@ -105,7 +107,7 @@ export const openFollowedLog = async (deps: FollowedLogDeps): Promise<FollowedLo
     const { events, reactions, changed } = commit.committed;
     size += 1 + events.length + reactions.length + changed.length;
     commits.push(commit);
-    if (size > MOST_BEFORE_BEGIN) session.end(tooMuch());
+    if (size > mostBeforeBegin) session.end(tooMuch(mostBeforeBegin));
   }
 
   function apply(commit: ToldCommit): void {
@@ -225,11 +227,7 @@ const closedError = (): CrucibleError =>
     hint: 'The server is stopping; try the next one.',
   });
 
-const tooMuch = (): CrucibleError =>
-  new CrucibleError(
-    'overloaded',
-    `More than ${MOST_BEFORE_BEGIN} events and rows were written during the start`,
-    {
-      hint: 'It begins anew by itself; start it when less is written.',
-    },
-  );
+const tooMuch = (most: number): CrucibleError =>
+  new CrucibleError('log_unavailable', `More than ${most} events and rows were written during the start`, {
+    hint: 'It begins anew by itself; start it when less is written.',
+  });
