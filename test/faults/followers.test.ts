@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { auditLog, auditRuns, readAll, readRuns } from '../crash/audit.ts';
 import { load, settle, type Memory } from '../crash/load.ts';
@@ -30,6 +31,14 @@ const openTwo = async () => {
   };
 };
 
+/** What is there only where servers follow each other, as the reference names it. */
+const metricsOfFollowing = async (url: string): Promise<readonly string[]> => {
+  const page = await readFile(new URL('../../docs/reference/metrics.md', import.meta.url), 'utf8');
+  const named = page.split('## Servers that follow')[1]?.match(/`crucible_\w+`/g) ?? [];
+  const served = await (await fetch(`${url}/metrics`)).text();
+  return named.map((name) => name.slice(1, -1)).filter((name) => served.includes(`# TYPE ${name} gauge`));
+};
+
 const roleOf = async (url: string): Promise<string | undefined> =>
   /^crucible_leading (\d)$/m.exec(await (await fetch(`${url}/metrics`)).text())?.[1];
 
@@ -43,6 +52,8 @@ describe.skipIf(binary === undefined)(`a server that follows another one${why}`,
       components: [{ name: 'log', detail: expect.stringMatching(/^following http:\/\/127\.0\.0\.1:\d+$/) }],
     });
     expect([await roleOf(leader.url), await roleOf(follower.url)]).toEqual(['1', '0']);
+    expect(await metricsOfFollowing(leader.url)).toEqual(['crucible_commits_told']);
+    expect(await metricsOfFollowing(follower.url)).toEqual(['crucible_commits_applied']);
 
     // Its own write at once; that of the other within the feed. One order.
     for (const [to, n] of [
@@ -170,6 +181,22 @@ describe.skipIf(binary === undefined)(`a server that follows another one${why}`,
       connected.send({ action: 'result', run_id: action['run_id'], outputs: { ok: way } });
       expect((await run).body).toMatchObject({ state: 'succeeded', outputs: { ok: way } });
     }
+  });
+
+  it('stands by where the other one has another key, and says so', async () => {
+    await using place = await openSeveralServers(binary ?? '');
+    await (
+      await place.start(FOLLOWED)
+    ).started;
+    const other = { ...FOLLOWED, CRUCIBLE_INTERNAL_KEY: `${TEST_INTERNAL_KEY}-other` };
+    const second = await place.start(other);
+    let said = '';
+    second.child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    await expect.poll(() => said, WAIT).toContain('has another CRUCIBLE_INTERNAL_KEY');
+    expect(await readiness(second.url)).toEqual([503, 'starting']);
+    expect((await restOf(second.url)('POST', '/events', {})).body.code).toBe('fenced');
+    second.child.kill('SIGTERM');
+    await expect(second.started).rejects.toThrow('the server ended with 0 before it was ready');
   });
 
   it('takes the place of the one that is killed under load, and nothing acknowledged is lost', async () => {

@@ -98,6 +98,28 @@ describe('docker-compose.yml', () => {
     expect(known).toEqual(expect.arrayContaining(set));
   });
 
+  it('gives each server an address of its own where the others reach it', () => {
+    const addresses = ['crucible', 'crucible-2'].map((name) => {
+      const { internal } = loadConfig({
+        env: {
+          ...services[name]?.environment,
+          CRUCIBLE_INTERNAL_KEY: 'k'.repeat(32),
+          CRUCIBLE_API_KEY: '',
+          CRUCIBLE_ENCRYPTION_KEY: '',
+          CRUCIBLE_TEMPORAL_UI_URL: '',
+        },
+        cwd: ROOT,
+        file: false,
+        dev: false,
+      });
+      return [internal?.host, internal?.port, internal?.url];
+    });
+    expect(addresses).toEqual([
+      ['0.0.0.0', 8090, 'http://crucible:8090'],
+      ['0.0.0.0', 8090, 'http://crucible-2:8090'],
+    ]);
+  });
+
   it('takes each secret from the file of secrets, and goes nowhere without', () => {
     const asked = new Set([...source.matchAll(/\$\{([A-Z_]+):\?/g)].map(([, name]) => name));
     const offered = [...read('.env.example').matchAll(/^([A-Z_]+)=$/gm)].map(([, name]) => name);
@@ -127,18 +149,20 @@ describe('docker-compose.yml', () => {
       expect(spawnSync('bash', ['-euc', block], { cwd: directory }).status).toBe(0);
       const lines = readFileSync(join(directory, '.env'), 'utf8').matchAll(/^([A-Z_]+)=(.+)$/gm);
       const made = new Map([...lines].map(([, name = '', value = '']) => [name, value]));
-      expect(new Set(made.values()).size).toBe(4);
-      const { apiKey, encryptionKey } = loadConfig({
+      expect(new Set(made.values()).size).toBe(5);
+      const { apiKey, encryptionKey, internal } = loadConfig({
         env: {
           CRUCIBLE_API_KEY: made.get('CRUCIBLE_API_KEY'),
+          CRUCIBLE_INTERNAL_KEY: made.get('CRUCIBLE_INTERNAL_KEY'),
           CRUCIBLE_ENCRYPTION_KEY: made.get('CRUCIBLE_ENCRYPTION_KEY'),
         },
         cwd: directory,
         dev: false,
       });
-      expect([apiKey, encryptionKey]).toEqual([
+      expect([apiKey, encryptionKey, internal?.key]).toEqual([
         made.get('CRUCIBLE_API_KEY'),
         made.get('CRUCIBLE_ENCRYPTION_KEY'),
+        made.get('CRUCIBLE_INTERNAL_KEY'),
       ]);
     } finally {
       rmSync(directory, { recursive: true, force: true });
