@@ -284,4 +284,72 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
       },
     ],
   },
+  {
+    name: 'who follows answers when it does not know any more what holds',
+    edits: [
+      {
+        file: 'src/log/following/followed-log.ts',
+        find: 'session.ended() ?? (closed ? closedError() : undefined)',
+        instead: 'closed ? closedError() : undefined',
+      },
+    ],
+    red: [
+      {
+        file: 'src/log/following/followed-log.test.ts',
+        test: 'lasts while the one that writes gives a sign each second, and is over five seconds after the last one',
+      },
+    ],
+  },
+  {
+    name: 'who follows shows rows whose commit is not acknowledged yet',
+    edits: [
+      {
+        file: 'src/log/following/followed-log.ts',
+        find: 'if (batch !== null)',
+        instead: "if (batch === '')",
+      },
+    ],
+    red: [
+      {
+        file: 'src/log/following/followed-log.test.ts',
+        test: 'waits for the commit that the store shows already, and so for its event',
+      },
+    ],
+  },
+  {
+    name: 'who follows goes on from now when it was cut off',
+    edits: [
+      {
+        file: 'src/log/following/feed-session.ts',
+        find: 'received === undefined ? undefined : { after: received }',
+        instead: 'undefined',
+      },
+    ],
+    red: [
+      {
+        file: 'src/log/following/followed.property.test.ts',
+        test: 'followers are told of what the one that writes has committed, each commit once, in order',
+      },
+    ],
+  },
+  {
+    name: 'what is sent twice is appended twice',
+    edits: [
+      {
+        file: 'src/log/following/sent-appends.ts',
+        find: 'if (known !== undefined) return known.answer;',
+        instead: '',
+      },
+    ],
+    red: [
+      {
+        file: 'src/log/following/sent-appends.test.ts',
+        test: 'is appended once for each id, sent twice at a time or later; its answer names the commit',
+      },
+      {
+        file: 'src/log/following/followed.property.test.ts',
+        test: 'followers are told of what the one that writes has committed, each commit once, in order',
+      },
+    ],
+  },
 ];
