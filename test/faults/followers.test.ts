@@ -150,6 +150,22 @@ describe.skipIf(binary === undefined)(`a server that follows another one${why}`,
     expect(client.positions('s')).toEqual(sent);
     expect(sent).toEqual(sent.toSorted((a, b) => a - b));
 
+    const input = encodeURIComponent(JSON.stringify({ filters: [{ type: 'custom.s' }], after: 0 }));
+    const left = new AbortController();
+    const headers = { authorization, accept: 'text/event-stream' };
+    const listening = await fetch(`${follower.url}/trpc/events.stream?input=${input}`, {
+      headers,
+      signal: left.signal,
+    });
+    let text = '';
+    for await (const piece of listening.body ?? []) {
+      text += Buffer.from(piece).toString();
+      if (text.includes(`id: ${sent.at(-1)}\n`)) break;
+    }
+    left.abort();
+    const told = [...text.matchAll(/"type":"event","position":(\d+)/g)].map(([, at]) => Number(at));
+    expect(told).toEqual(sent);
+
     const agent = {
       name: 'worker',
       version: '1.0.0',
@@ -181,6 +197,31 @@ describe.skipIf(binary === undefined)(`a server that follows another one${why}`,
       connected.send({ action: 'result', run_id: action['run_id'], outputs: { ok: way } });
       expect((await run).body).toMatchObject({ state: 'succeeded', outputs: { ok: way } });
     }
+  });
+
+  it('goes on when the database was away, and when the one that writes hung', async () => {
+    await using two = await openTwo();
+    const { place, leader, follower } = two;
+    const ask = async ({ rest }: typeof leader): Promise<number> =>
+      (await rest('GET', '/memory?limit=1')).status;
+    const publish = async ({ rest }: typeof leader): Promise<number> =>
+      (await rest('POST', '/events', { type: 'custom.x', payload: {} })).status;
+    expect([await ask(follower), await publish(follower)]).toEqual([200, 201]);
+    await place.database.kill();
+    expect([await ask(follower), await publish(follower)]).toEqual([503, 503]);
+    await place.database.start();
+    await expect.poll(() => publish(follower), WAIT).toBe(201);
+    await expect.poll(() => ask(follower), WAIT).toBe(200);
+    expect([await roleOf(leader.url), await roleOf(follower.url)]).toEqual(['1', '0']);
+
+    // Who hears nothing says nothing: it cannot know whether a key was revoked.
+    leader.child.kill('SIGSTOP');
+    await expect.poll(() => ask(follower).catch(() => 'away'), WAIT).not.toBe(200);
+    await expect.poll(() => roleOf(follower.url).catch(() => 'away'), WAIT).toBe('1');
+    expect([await ask(follower), await publish(follower)]).toEqual([200, 201]);
+    leader.child.kill('SIGCONT');
+    expect((await leader.exited).code).toBe(75);
+    expect(await publish(follower)).toBe(201);
   });
 
   it('stands by where the other one has another key, and says so', async () => {
