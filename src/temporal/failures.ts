@@ -26,7 +26,7 @@ export const namespaceUnavailable = (
 /** Whatever a call to Temporal threw, as the one error that the rest knows: try again later. */
 export const temporalUnavailable = (what: string, address: string, error: unknown): CrucibleError =>
   new CrucibleError('temporal_unavailable', `${what}: ${reasonOf(error)}.`, {
-    hint: `Is the Temporal server at ${address} running?`,
+    hint: `Is the Temporal server at ${address} running? TEMPORAL_ADDRESS names it.`,
     retryAfterMs: statusOf(error) === RESOURCE_EXHAUSTED ? 1_000 : 500,
     cause: error,
   });

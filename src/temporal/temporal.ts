@@ -112,7 +112,8 @@ export const openTemporal = (options: TemporalOptions): Temporal => {
         if (wasWorking()) pauseMs = RETRY_MS.first;
         problem = messageOf(error);
         state = 'waiting';
-        logger.warn({ problem, pauseMs }, 'not working for Temporal; trying again');
+        const hint = isCrucibleError(error) ? error.hint : undefined;
+        logger.warn({ problem, hint, pauseMs }, 'not working for Temporal; trying again');
         await delay(pauseMs, undefined, { signal: closing.signal }).catch(() => undefined);
         pauseMs = Math.min(pauseMs * 2, RETRY_MS.longest);
         if (!closing.signal.aborted) state = 'connecting';
@@ -129,7 +130,7 @@ export const openTemporal = (options: TemporalOptions): Temporal => {
       'temporal_unavailable',
       `Temporal is not connected: ${problem ?? 'connecting'}.`,
       {
-        hint: `Is the Temporal server at ${options.address} running?`,
+        hint: `Is the Temporal server at ${options.address} running? TEMPORAL_ADDRESS names it.`,
         retryAfterMs: RETRY_MS.first,
       },
     );

@@ -8,6 +8,8 @@ export interface ProgramOptions {
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
+  /** Who it runs as; only root may choose. */
+  readonly uid?: number;
 }
 
 /** One of the product's programs in a process of its own, as a person would start it. */
@@ -29,7 +31,10 @@ export interface Program extends AsyncDisposable {
  * Starts `src/main/dev.ts` (the supervisor, with free ports) or `src/main/serve.ts`. Of this process's environment it gets
  * nothing but the way to programs and caches.
  */
-export const startProgram = (name: 'dev' | 'serve', { cwd, env, args = [] }: ProgramOptions): Program => {
+export const startProgram = (
+  name: 'dev' | 'serve',
+  { cwd, env, args = [], uid }: ProgramOptions,
+): Program => {
   const script = fileURLToPath(new URL(`../../src/main/${name}.ts`, import.meta.url));
   const inherited = [
     'PATH',
@@ -51,6 +56,7 @@ export const startProgram = (name: 'dev' | 'serve', { cwd, env, args = [] }: Pro
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
+    ...(uid !== undefined && { uid }),
   });
 
   const lines: string[] = [];
