@@ -369,6 +369,29 @@ describe('a failing commit', () => {
     expect(disk.url).toBe('http://one.internal:7000');
   });
 
+  test('a request that writes nothing leaves the last batch as it is, so that the lease is still ours to take anew', async () => {
+    let lost = 0;
+    const { log, fatal } = await open({
+      wrap: (store) => ({
+        ...store,
+        recoverable: true,
+        async commit(batch) {
+          if (lost > 0) {
+            lost -= 1;
+            throw new CommitFailure('unknown', 'lost');
+          }
+          await store.commit(batch);
+        },
+      }),
+    });
+    await log.append(events(1));
+    const founded = { ...events(1), expect: [{ subject: 's', world: 'default', version: 7 }] };
+    expect((await failure(log.append(founded))).code).toBe('expectation_failed');
+    lost = 1;
+    await log.append(events(1));
+    expect([log.head(), log.epoch(), fatal]).toEqual([2, 2, []]);
+  });
+
   test('whoever waits too long for a server that hangs is refused, and the commit under way still counts', async () => {
     const hanging = Promise.withResolvers<void>();
     const { log, fatal } = await open({
