@@ -9,7 +9,7 @@ import { openGraph, testClock, textOf, type OpenGraph } from './testing/open-gra
 
 const memory = (name: string): GraphNode => ({ id: `msg_${name}`, kind: 'memory', label: name });
 const tag = (name: string): GraphNode => ({ id: `tag:${name}`, kind: 'tag', label: `#${name}` });
-const add = (node: GraphNode): GraphChange => ({ op: 'add_node', node });
+const add = (node: GraphNode) => ({ op: 'add_node', node }) as const;
 const link = (from: GraphNode, to: GraphNode, kind = 'links_to', weight?: number): GraphChange => ({
   op: 'add_edge',
   edge: { from: from.id, to: to.id, kind, ...(weight === undefined ? {} : { weight }) },
@@ -62,6 +62,36 @@ describe('changes of the graph', () => {
     expect(await nodesOf(graph)).toEqual({ msg_a: 2, msg_b: 1, 'tag:ai': 1 });
     expect(await graph.change(changes)).toEqual([]);
     expect(await graph.change([unlink(b, a), { op: 'remove_node', id: 'msg_nobody' }])).toEqual([]);
+  });
+
+  test('with a fresh node are the same, and look for neither it nor its edges', async () => {
+    const [graph, plain] = [await openGraph(), await openGraph()];
+    const before = [add(b), link(b, ai, 'tagged')];
+    for (const each of [graph, plain]) await each.change(before);
+    const links = [link(a, b), link(b, a), link(a, ai, 'tagged'), link(a, tag('ml'), 'tagged')];
+    const looked: string[] = [];
+    const getMany: typeof graph.log.records.getMany = (table, ids) => {
+      looked.push(...ids);
+      return graph.log.records.getMany(table, ids);
+    };
+    const expand = createExpandGraph({ records: { ...graph.log.records, getMany }, clock: testClock });
+    const { mutations, events } = await expand([{ ...add(a), fresh: true }, ...links], 'default');
+    expect(looked.toSorted()).toEqual(['default/msg_b', 'default/tag:ai', 'default/tag:ml']);
+    await graph.log.append({ events: [], mutations });
+    expect(events.map(({ type, subject }) => [type, subject])).toEqual(
+      (await plain.change([add(a), ...links])).map(({ type, subject }) => [type, subject]),
+    );
+    expect(await nodesOf(graph)).toEqual(await nodesOf(plain));
+    expect(await countEdges(graph)).toBe(await countEdges(plain));
+  });
+
+  test('with a node that is not as fresh as it is said to be are refused, and write nothing', async () => {
+    const graph = await openGraph();
+    await graph.change([add(a)]);
+    await expect(graph.change([add(b), { ...add(a), fresh: true }])).rejects.toMatchObject({
+      code: 'internal',
+    });
+    expect(await nodesOf(graph)).toEqual({ msg_a: 0 });
   });
 
   test('of one call see each other, and come to what they are in the end', async () => {

@@ -112,7 +112,7 @@ const mutationsOf = (
 };
 
 const nodeMutations = (
-  { id, before, now }: StagedNode,
+  { id, fresh, before, now }: StagedNode,
   touched: boolean,
   at: { readonly world: string; readonly now: number },
 ): Mutation[] => {
@@ -121,7 +121,7 @@ const nodeMutations = (
   if (before === undefined) {
     if (now === undefined) return [];
     const made = { id: row, world: at.world, node: id, ...now, revision: 1, created_at: at.now };
-    return [{ op: 'create', table, row: made }];
+    return [{ op: fresh ? 'insert' : 'create', table, row: made }];
   }
   const guard = { op: 'patch', table, id: row, when: { revision: before.revision } } as const;
   const revision = before.revision + 1;
@@ -135,7 +135,7 @@ const nodeMutations = (
 };
 
 const edgeMutation = (
-  { id, name, before, now }: StagedEdge,
+  { id, fresh, name, before, now }: StagedEdge,
   at: { readonly world: string; readonly now: number },
 ): Mutation => {
   const row = rowIdOf(at.world, id);
@@ -144,7 +144,7 @@ const edgeMutation = (
   if (before !== undefined)
     return { op: 'patch', table, id: row, when: { weight: before.weight }, set: { weight: now.weight } };
   return {
-    op: 'create',
+    op: fresh ? 'insert' : 'create',
     table,
     row: { id: row, world: at.world, edge: id, ...name, weight: now.weight, created_at: at.now },
   };

@@ -7,12 +7,16 @@ import { edgesBy, readEdges, readNodes, type EdgeRow, type NodeRow } from './tab
 /** A node that the changes name or touch: as it is stored, and as the changes leave it. */
 export interface StagedNode {
   readonly id: string;
+  /** Known to be not there, without looking. */
+  readonly fresh: boolean;
   readonly before: NodeRow | undefined;
   now: { kind: NodeKind; label: string | null; degree: number } | undefined;
 }
 
 export interface StagedEdge {
   readonly id: string;
+  /** Known to be not there, since one of its ends is not. */
+  readonly fresh: boolean;
   readonly name: GraphEdgeName;
   readonly before: EdgeRow | undefined;
   now: { weight: number | null } | undefined;
@@ -71,13 +75,13 @@ const createStage = (records: Records, world: string) => {
 
   const loadNodes = async (ids: Iterable<string>): Promise<void> => {
     const missing = [...new Set(ids)].filter((id) => !nodes.has(id));
-    for (const id of missing) nodes.set(id, { id, before: undefined, now: undefined });
+    for (const id of missing) nodes.set(id, { id, fresh: false, before: undefined, now: undefined });
     for (const row of await readNodes(
       records,
       missing.map((id) => rowIdOf(world, id)),
     )) {
       const { kind, label, degree } = row;
-      nodes.set(row.node, { id: row.node, before: row, now: { kind, label, degree } });
+      nodes.set(row.node, { id: row.node, fresh: false, before: row, now: { kind, label, degree } });
     }
   };
 
@@ -92,6 +96,7 @@ const createStage = (records: Records, world: string) => {
     const { from, to, kind, weight } = row;
     return {
       id: row.edge,
+      fresh: false,
       name: { from, to, kind },
       before: row,
       now: { weight },
@@ -101,11 +106,16 @@ const createStage = (records: Records, world: string) => {
   };
 
   const load = async (changes: readonly GraphChange[]): Promise<void> => {
+    for (const change of changes)
+      if (change.op === 'add_node' && change.fresh === true && !nodes.has(change.node.id))
+        nodes.set(change.node.id, { id: change.node.id, fresh: true, before: undefined, now: undefined });
+    const isFresh = (id: string): boolean => nodes.get(id)?.fresh === true;
     const names = changes.flatMap((change) => ('edge' in change ? [change.edge] : []));
     for (const { from, to, kind } of names) {
       const id = edgeIdOf(world, { from, to, kind });
       edges.set(id, {
         id,
+        fresh: isFresh(from) || isFresh(to),
         name: { from, to, kind },
         before: undefined,
         now: undefined,
@@ -117,7 +127,7 @@ const createStage = (records: Records, world: string) => {
       if (change.op === 'add_node') return [change.node.id];
       return change.op === 'remove_node' ? [change.id] : [change.edge.from, change.edge.to];
     });
-    const edgeRows = [...edges.keys()].map((id) => rowIdOf(world, id));
+    const edgeRows = [...edges.values()].filter(({ fresh }) => !fresh).map(({ id }) => rowIdOf(world, id));
     const [rows] = await Promise.all([readEdges(records, edgeRows), loadNodes(named)]);
     for (const row of rows) edges.set(row.edge, stored(row));
   };

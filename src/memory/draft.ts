@@ -143,7 +143,7 @@ export const addMemory = async (plan: MemoryPlan, draft: ReadDraft, made: NewMem
     newest: null,
     oldest: null,
   };
-  await Promise.all([plan.load([id]), plan.expect(card)]);
+  await plan.expect(card);
   await plan.setMemory(memoryRow(plan.world, id, draft));
   // A memory whose node is still being taken away may come again under its id.
   const whole = { ...card, edges: (await plan.card(id))?.edges ?? [] };

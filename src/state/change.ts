@@ -36,8 +36,11 @@ export interface GraphEdgeName {
  * and told is what they come to in the end. What is there already (or gone already) changes nothing and causes no event.
  */
 export type GraphChange =
-  /** Adds a node, or gives the one that is there this label, which no event tells. */
-  | { readonly op: 'add_node'; readonly node: GraphNode }
+  /**
+   * Adds a node, or gives the one that is there this label, which no event tells. `fresh`: the caller knows that there is
+   * none, so neither it nor its edges are looked for; a mistake is refused as `internal`.
+   */
+  | { readonly op: 'add_node'; readonly node: GraphNode; readonly fresh?: boolean }
   /**
    * Takes the node and all its edges away; tags and entities that nothing holds any more go too. Of very many edges the
    * node's event tells the number only.

@@ -74,13 +74,11 @@ describe('memories on the embedded database', () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  test('are made with two reads, one commit, and one read for the answer', async () => {
+  test('are made with one read, one commit, and one read for the answer; with two where a tag or an entity is new', async () => {
     await create('warm');
-    expect(await create('one')).toMatchObject({ reads: 3, commits: 1 });
-    expect(await create('two', '#more #tags [[one]] [[nobody]] and [[warm]]')).toMatchObject({
-      reads: 3,
-      commits: 1,
-    });
+    expect(await create('one', '#more #tags [[one]] [[nobody]]')).toMatchObject({ reads: 3, commits: 1 });
+    const content = '# Two\n#topic-warm [[first]] and [[warm]]';
+    expect(await asked(() => memories.service.create({ content }))).toMatchObject({ reads: 2, commits: 1 });
   });
 
   test('are tagged with two reads, one commit, and one read for the answer', async () => {

@@ -106,8 +106,9 @@ export const createPlan = (
     const before = cards.known(id);
     const has = namesOf(after);
     const had = before === undefined ? [] : namesOf(before);
-    const tagsOfBoth = [...listedTags(before), ...listedTags(after)];
-    const keysOfBoth = [...(before === undefined ? [] : referencesOf(before)), ...referencesOf(after)];
+    // What follows from a new card is not there before it.
+    const tagsOfBoth = before === undefined ? [] : [...listedTags(before), ...listedTags(after)];
+    const keysOfBoth = before === undefined ? [] : [...referencesOf(before), ...referencesOf(after)];
     await Promise.all([
       cards.load([id, ...after.added_links.map(({ to }) => to), ...after.sources]),
       names.load([...has, ...had, ...linkNames(after)]),
@@ -174,7 +175,12 @@ export const createPlan = (
       oldest: found ? oldestKey(given.updated_at, given.id) : null,
     };
     if (before === undefined || before.title !== after.title)
-      nodes.push({ op: 'add_node', node: { id: after.id, kind: 'memory', label: after.title } });
+      nodes.push({
+        op: 'add_node',
+        node: { id: after.id, kind: 'memory', label: after.title },
+        // The node goes with the card.
+        ...(before === undefined ? { fresh: true } : {}),
+      });
     if (before === undefined || before.state === 'removing') members += 1;
     if (before?.state === 'active' && after.state !== 'active') keys.add(`m:${after.id}`);
     await followCard(after.id, before, after);
@@ -306,7 +312,11 @@ export const createPlan = (
       await Promise.all([cards.load(ids), memories.load(ids)]);
     },
     expect,
-    setMemory: (row) => memories.set(row.id, row),
+    async setMemory(row) {
+      // The content goes with the card, or before it.
+      if ((await cards.get(row.id)) === undefined) memories.absent(row.id);
+      await memories.set(row.id, row);
+    },
     setCard,
     remove,
     emit: (...given) => void events.push(...given),

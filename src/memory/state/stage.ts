@@ -13,7 +13,7 @@ export interface Stage<R extends Row> {
   known(id: string): R | undefined;
   /** Reads many at once, so that `get` of them asks nobody. */
   load(ids: Iterable<string>): Promise<void>;
-  /** Says that there is no stored row of this id, where that is known. */
+  /** Says that there is no stored row of this id, where that is known: it is written without looking, too. */
   absent(id: string): void;
   set(id: string, row: R | undefined): Promise<void>;
   /** What a read of many rows answered, as it is now: changed rows changed, removed ones left out. */
@@ -26,6 +26,7 @@ export interface Stage<R extends Row> {
 export const createStage = <R extends Row>(records: Records, table: string): Stage<R> => {
   const before = new Map<string, R | undefined>();
   const now = new Map<string, R | undefined>();
+  const unlooked = new Set<string>();
 
   const load = async (ids: Iterable<string>): Promise<void> => {
     const missing = [...new Set(ids)].filter((id) => !before.has(id));
@@ -46,7 +47,9 @@ export const createStage = <R extends Row>(records: Records, table: string): Sta
     known: (id) => (now.has(id) ? now.get(id) : before.get(id)),
     load,
     absent: (id) => {
-      if (!before.has(id)) before.set(id, undefined);
+      if (before.has(id)) return;
+      before.set(id, undefined);
+      unlooked.add(id);
     },
     async set(id, row) {
       await load([id]);
@@ -64,7 +67,8 @@ export const createStage = <R extends Row>(records: Records, table: string): Sta
         const stored = before.get(id);
         if (row === stored) return [];
         if (row === undefined) return stored === undefined ? [] : [{ op: 'remove', table, id }];
-        return [stored === undefined ? { op: 'create', table, row } : { op: 'put', table, row }];
+        if (stored !== undefined) return [{ op: 'put', table, row }];
+        return [{ op: unlooked.has(id) ? 'insert' : 'create', table, row }];
       }),
   };
 };
