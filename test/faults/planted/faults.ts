@@ -352,4 +352,72 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
       },
     ],
   },
+  {
+    name: 'what is sent on is answered before it can be read',
+    edits: [
+      {
+        file: 'src/http/forward.ts',
+        find: 'await seen(from.headers[sequenceHeader]);',
+        instead: '',
+      },
+    ],
+    red: [
+      {
+        file: 'src/http/forward.test.ts',
+        test: 'waits until this server has seen it, and says nothing of how that is known',
+      },
+    ],
+  },
+  {
+    name: 'whoever is asked decides',
+    edits: [
+      {
+        file: 'router/routes.ts',
+        find: "definitionOf(procedure).type === 'mutation' ||",
+        instead: '',
+      },
+    ],
+    red: [
+      {
+        file: 'router/router.test.ts',
+        test: 'it answers these, and sends on all others: a new one is one or the other, and stands here',
+      },
+      {
+        file: 'src/http/forward.test.ts',
+        test: 'is done by the server that writes, as if it had come there, and answered as it answers',
+      },
+    ],
+  },
+  {
+    name: 'who follows acts by itself',
+    edits: [
+      {
+        file: 'src/main/open-services.ts',
+        find: 'following ? unheard(log) : log',
+        instead: 'log',
+      },
+    ],
+    red: [
+      {
+        file: 'src/main/open-services.test.ts',
+        test: 'those of a server that follows do nothing by themselves, when those of the one that writes do',
+      },
+    ],
+  },
+  {
+    name: 'agents are talked with by whichever server they found',
+    edits: [
+      {
+        file: 'src/stream/connection.ts',
+        find: 'deps.relay !== undefined && takesActions(who)',
+        instead: 'deps.relay !== undefined && who.source.kind === undefined',
+      },
+    ],
+    red: [
+      {
+        file: 'src/stream/relay.test.ts',
+        test: 'ends for that server when the client leaves',
+      },
+    ],
+  },
 ];
