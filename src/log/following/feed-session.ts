@@ -22,7 +22,7 @@ const RETRY_MS = 100;
 /** Runs `work` after `delayMs`; returns what cancels it. */
 export type After = (delayMs: number, work: () => void) => () => void;
 
-export type Hello = Extract<FeedItem, { kind: 'hello' }>;
+type Hello = Extract<FeedItem, { kind: 'hello' }>;
 
 export interface FeedSession {
   /** What the leader said first. */
