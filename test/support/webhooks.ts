@@ -31,6 +31,8 @@ export const callerIn = (world: string): Origin => ({
   depth: 0,
 });
 
+export const WEBHOOK_TABLES = [WEBHOOK_TABLE, RUN_TABLE, ATTEMPT_TABLE, DEFINITION_TABLE, IDEMPOTENCY_TABLE];
+
 /** A log with matching, webhooks and deliveries. The clock starts at the real time and moves by hand. */
 export async function openWebhooks(
   options: { disk?: MemoryDisk; resolve?: Resolve; ca?: readonly string[] } = {},
@@ -38,10 +40,9 @@ export async function openWebhooks(
   const disk = options.disk ?? createMemoryDisk();
   let nowMs = Date.now();
   const clock = { now: () => nowMs };
-  const tables = [WEBHOOK_TABLE, RUN_TABLE, ATTEMPT_TABLE, DEFINITION_TABLE, IDEMPOTENCY_TABLE];
   const reactor = createTargetReactor({ clock, newId });
   const log = await createLog({
-    store: createMemoryStore({ tables, disk }),
+    store: createMemoryStore({ tables: WEBHOOK_TABLES, disk }),
     reactor,
     clock,
     logger: silentLogger,
