@@ -5,7 +5,7 @@ import { CLOSE } from './protocol.ts';
 import type { Outlet } from './session.ts';
 
 /** Who is connected, for whom another server does the talking. */
-export interface Relayed {
+interface Relayed {
   /** The `Authorization` that was good here. */
   readonly authorization: string;
   /** The `X-Crucible-World` of the request. */
