@@ -165,7 +165,8 @@ export const createAgentsRouter = ({
           .refine(({ to, room }) => (to === undefined) !== (room === undefined), {
             path: ['to'],
             message: 'give either `to` or `room`',
-          }),
+          })
+          .meta({ choice: [['to'], ['room']] }),
       )
       .output(messageSchema)
       .mutation(async ({ input: { id, to, room, content }, ctx }) => {

@@ -80,6 +80,7 @@ export const publishSchema = z
   })
   .meta({
     description: 'One event, or several in events.',
+    choice: [['type', 'payload'], ['events']],
     examples: [
       { type: 'custom.note.imported', payload: { title: 'Deep Learning', tags: ['#ai'] } },
       { events: [{ type: 'custom.note.imported', payload: { title: 'Deep Learning' } }] },

@@ -165,7 +165,8 @@ export const createHooksRouter = (services: Pick<Services, 'hooks' | 'runs'>) =>
           })
           .refine((input) => (input.text === undefined) !== (input.definition === undefined), {
             message: 'Give either text or definition',
-          }),
+          })
+          .meta({ choice: [['text'], ['definition']] }),
       )
       .output(z.object({ valid: z.boolean(), errors: z.array(issueSchema).readonly() }))
       .query(async ({ input }) => {

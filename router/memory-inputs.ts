@@ -21,13 +21,18 @@ const metadata = jsonObjectSchema.meta({
   description: 'Whatever is kept beside it.',
   example: { author: 'alice' },
 });
-const tag = z.string().min(1).max(200).meta({ description: 'A tag, with its `#`.', example: '#important' });
+const tag = z
+  .string()
+  .min(1)
+  .max(200)
+  .meta({ description: 'A tag, with its `#`.', pattern: '^#', example: '#important' });
 const time = (description: string) =>
   z.iso
     .datetime({ offset: true, error: 'An ISO 8601 time with a zone, like 2026-11-24T10:30:00Z' })
     .meta({ description, example: '2026-11-24T10:30:00.123Z' });
 const linkType = z.string().min(1).max(64).meta({
   description: 'What the link says: lower-case letters, digits, `_`, `-`; default `related`.',
+  pattern: '^[a-z][a-z0-9_-]{0,63}$',
   example: 'cites',
 });
 
@@ -126,6 +131,7 @@ export const consolidateInput = z.strictObject({
     .max(50)
     .meta({
       description: 'What becomes one, of one world.',
+      uniqueItems: true,
       example: [EXAMPLE_ID, 'msg_01932f70-11d2-7a44-8a0e-4b7f6f0c9d22'],
     }),
   content: content.meta({ description: 'What the new memory says.' }).exactOptional(),

@@ -79,18 +79,23 @@ const finish = (operation: Mutable, route: Route, links: JsonObject): void => {
   tidyContent(body);
   const json = asObject(body['application/json']);
   const { catchall } = route.input.def;
-  // What is judged by a service, and so is loose here, says itself what the service will not take.
-  const { required, strict = catchall instanceof z.ZodNever } = route.input.meta() ?? {};
+  // What is judged by a service, or by a refinement, says itself what will not be taken.
+  const { required, strict = catchall instanceof z.ZodNever, choice } = route.input.meta() ?? {};
   if (json['schema'] === undefined) return;
   const schema: Mutable = {
     ...asObject(json['schema']),
     ...(Array.isArray(required) && { required: required as string[] }),
     ...(strict === true && { additionalProperties: false }),
+    ...(Array.isArray(choice) && {
+      oneOf: (choice as readonly string[][]).map((fields): JsonObject => ({ required: fields })),
+    }),
   };
   delete schema['strict'];
+  delete schema['choice'];
   json['schema'] = schema;
   // No body is an empty object.
-  asObject(operation['requestBody'])['required'] = schema['required'] !== undefined;
+  asObject(operation['requestBody'])['required'] =
+    schema['required'] !== undefined || schema['oneOf'] !== undefined;
 };
 
 /** The OpenAPI 3.0.3 document of everything the router serves over REST. */

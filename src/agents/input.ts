@@ -17,6 +17,8 @@ const checked = <T extends z.ZodType>(schema: T, problem: (value: z.output<T>) =
 
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+/** The same for the document. */
+const LINE = '^[^\\u0000-\\u001f\\u007f-\\u009f]*$';
 
 const line = (max: number) =>
   checked(z.string().min(1).max(max), (value) => {
@@ -36,7 +38,11 @@ export const roomNameSchema = name('The room.', 'research');
 export const worldNameSchema = name('The world, as X-Crucible-World names it.', 'lab');
 export const toolNameSchema = name('The tool.', 'arxiv_lookup');
 export const actionNameSchema = name('One of the actions of the agent.', 'search');
-export const titleSchema = line(100).meta({ description: 'Its name for people.', example: 'Research' });
+export const titleSchema = line(100).meta({
+  description: 'Its name for people.',
+  pattern: LINE,
+  example: 'Research',
+});
 
 /** Any JSON: bodies are JSON when they come here. The cast gives `unknown` the name of what it is. */
 export const jsonSchema = z.unknown() as unknown as z.ZodType<JsonValue>;
@@ -124,6 +130,7 @@ const actionSchema = z.strictObject({
 export const agentInputSchema = z.strictObject({
   name: line(100).meta({
     description: 'Its name for people. The id is made of it: `Web search` becomes `web-search`.',
+    pattern: LINE,
     example: 'Web search',
   }),
   version: line(64).default('1.0.0').meta({ description: 'Its own version.', example: '1.0.0' }),
