@@ -6,7 +6,7 @@ import type { Ticket } from './ticket.ts';
 import type { PendingRow, UnderWay } from './under-way.ts';
 
 /** A decision upon state that others may still be about to write. */
-export interface Decision {
+interface Decision {
   /**
    * Does `work`; what it reads of the log's records until it ends, however deep and by whomever, it reads as the requests
    * under way will leave it. Nobody else does, nor what `work` has begun and not waited for.
