@@ -1,6 +1,19 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
-import type { Channel } from './connection.ts';
+import type { Outlet } from './session.ts';
+
+/** A socket that is open. */
+export interface Channel extends Outlet {
+  ping(): void;
+  pong(data: Buffer): void;
+  /** Says why and waits for the client to agree for a while. What was sent before is written first. */
+  close(code: number, reason: string): void;
+  /** At once. */
+  terminate(): void;
+  /** Nothing is read from the client until `resume`. */
+  pause(): void;
+  resume(): void;
+}
 
 const NOTHING = Buffer.alloc(0);
 

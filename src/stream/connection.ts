@@ -5,25 +5,14 @@ import { CrucibleError, isCrucibleError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/logger.ts';
 import type { Log } from '../log/log.ts';
 import { takeSeat, takesActions } from './agent-seat.ts';
+import type { Channel } from './channel.ts';
 import type { ConnectedAgents, Seat } from './connected-agents.ts';
+import type { Arrival } from './credentials.ts';
 import type { FanOut } from './fan-out.ts';
 import { CLOSE, PROTOCOL, errorMessage, parseMessage, requestOf } from './protocol.ts';
 import type { ClientMessage, Result, ServerMessage, StreamLimits } from './protocol.ts';
 import type { Relay, RelayLine } from './relay.ts';
-import { createSession, type Outlet, type Session } from './session.ts';
-
-/** A socket that is open. */
-export interface Channel extends Outlet {
-  ping(): void;
-  pong(data: Buffer): void;
-  /** Says why and waits for the client to agree for a while. What was sent before is written first. */
-  close(code: number, reason: string): void;
-  /** At once. */
-  terminate(): void;
-  /** Nothing is read from the client until `resume`. */
-  pause(): void;
-  resume(): void;
-}
+import { createSession, type Session } from './session.ts';
 
 /**
  * One connection, from the moment that the socket is open.
@@ -83,12 +72,6 @@ export interface ConnectionDeps {
   /** Where the connections of agents are talked with; undefined: here. */
   readonly relay?: Relay | undefined;
 }
-
-/** What came with the request: who it is, or what is wrong with its credentials, or nothing. */
-export type Arrival =
-  | { readonly principal: Principal; readonly authorization: string }
-  | { readonly refused: CrucibleError }
-  | { readonly later: true };
 
 /** How much may wait to be written before a client that asks for more is sent away. Beyond what events may take. */
 const REPLY_BUFFERS = 4;

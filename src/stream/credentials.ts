@@ -1,4 +1,6 @@
 import type { IncomingMessage } from 'node:http';
+import type { Principal } from '../access/principal.ts';
+import type { CrucibleError } from '../kernel/errors.ts';
 import { KEY_SUBPROTOCOL, SUBPROTOCOL } from './protocol.ts';
 
 /** How the request for a connection brings its credentials; `later`: by its first message. */
@@ -6,6 +8,12 @@ export type Offered =
   | { readonly by: 'header'; readonly authorization: string }
   | { readonly by: 'subprotocol'; readonly authorization: string }
   | { readonly by: 'later' };
+
+/** What came with the request: who it is, or what is wrong with its credentials, or nothing. */
+export type Arrival =
+  | { readonly principal: Principal; readonly authorization: string }
+  | { readonly refused: CrucibleError }
+  | { readonly later: true };
 
 const subprotocolsOf = (req: IncomingMessage): readonly string[] =>
   (req.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
