@@ -4,7 +4,10 @@ import { newId } from '../../kernel/ids.ts';
 import { silentLogger } from '../../kernel/logger.ts';
 import type { Origin } from '../../kernel/origin.ts';
 import { createLog } from '../../log/create-log.ts';
-import { createMemoryStore } from '../../log/memory-store.ts';
+import { openFollowedLog } from '../../log/following/followed-log.ts';
+import { createNearLeader, impatient } from '../../log/following/testing/pair.ts';
+import type { Log } from '../../log/log.ts';
+import { createMemoryDisk, createMemoryStore } from '../../log/memory-store.ts';
 import type { LogStore } from '../../log/store.ts';
 import { createAttempts } from '../attempts.ts';
 import { createClaims } from '../claim.ts';
@@ -13,11 +16,11 @@ import { createDrainWork, type DrainAnswer } from '../drain-work.ts';
 import type { DrainLines } from '../drain-place.ts';
 import { createDrainLines } from '../drain-lines.ts';
 import { createDrains } from '../drains.ts';
-import { createLiveRuns } from '../live-runs.ts';
+import { createLiveRuns, type LiveRuns } from '../live-runs.ts';
 import { decideMode } from '../mode.ts';
 import type { ActionOutcome, AttemptContext } from '../outcome.ts';
 import { LINE_KEY_TABLE, LINE_TABLE } from '../line.ts';
-import { createPolicies } from '../policies.ts';
+import { createPolicies, type Executors } from '../policies.ts';
 import { createTargetReactor } from '../reactor.ts';
 import { runFrom } from '../rows.ts';
 import { ATTEMPT_TABLE, DEFINITION_TABLE, RUN_TABLE, type Run } from '../run.ts';
@@ -61,9 +64,9 @@ export const openDrains = async (
     newId,
     modeOf: (target, inGroup) => decideMode(options.room ?? 0, inGroup, backlog.of(target)),
   });
-  const store = createMemoryStore({
-    tables: [LINE_TABLE, LINE_KEY_TABLE, RUN_TABLE, ATTEMPT_TABLE, DEFINITION_TABLE],
-  });
+  const tables = [LINE_TABLE, LINE_KEY_TABLE, RUN_TABLE, ATTEMPT_TABLE, DEFINITION_TABLE];
+  const disk = createMemoryDisk();
+  const store = createMemoryStore({ tables, disk });
   const written = { commits: 0, rows: 0 };
   const read = { lines: 0 };
   const counting: LogStore = {
@@ -90,7 +93,7 @@ export const openDrains = async (
   const act: { once: (context: AttemptContext) => Promise<ActionOutcome> } = {
     once: () => Promise.resolve({ kind: 'succeeded', detail: {} }),
   };
-  const policies = createPolicies(log.records, {
+  const executors: Executors = {
     hook: {
       policy: () => ({
         timeoutMs: 60_000,
@@ -106,19 +109,9 @@ export const openDrains = async (
         return act.once(context);
       },
     },
-  });
+  };
   const live = createLiveRuns();
   log.onCommit(live.committed);
-  const attempts = createAttempts({
-    log,
-    live,
-    policies,
-    buildEvent,
-    clock,
-    random: () => 0.5,
-    logger: silentLogger,
-    sleep: () => Promise.resolve(),
-  });
   const pokes: string[] = [];
   const temporal = { away: false };
   const timers: (() => void)[] = [];
@@ -145,31 +138,56 @@ export const openDrains = async (
   });
   log.onCommit(drains.committed);
   backlog.of = drains.hasBacklog;
-  const claims = createClaims({
-    log,
-    clock,
-    buildEvent,
-    ...(options.policy !== undefined && { policyOf: () => options.policy ?? takeInOrder }),
-  });
   const lines = createDrainLines({
     drains,
     starter: { waitsBefore: (_, order) => direct.waits !== undefined && direct.waits < order },
   });
-  const work = createDrainWork({
-    log,
-    claims,
-    lines: options.over?.(lines) ?? lines,
-    attempts,
-    policies,
-    buildEvent,
-    clock,
-    logger: silentLogger,
-    packMax: options.packMax ?? 1_000,
-    every: (_, tick) => {
-      ticks.push(tick);
-      return () => undefined;
-    },
-  });
+  /** What works drains in a process, upon the log as it is there. */
+  const workerOn = (own: Log, given: { readonly live?: LiveRuns; readonly lines: DrainLines }) => {
+    const policies = createPolicies(own.records, executors);
+    const attempts = createAttempts({
+      log: own,
+      ...(given.live !== undefined && { live: given.live }),
+      policies,
+      buildEvent,
+      clock,
+      random: () => 0.5,
+      logger: silentLogger,
+      sleep: () => Promise.resolve(),
+    });
+    const claims = createClaims({
+      log: own,
+      clock,
+      buildEvent,
+      ...(options.policy !== undefined && { policyOf: () => options.policy ?? takeInOrder }),
+    });
+    const work = createDrainWork({
+      log: own,
+      claims,
+      lines: given.lines,
+      attempts,
+      policies,
+      buildEvent,
+      clock,
+      logger: silentLogger,
+      packMax: options.packMax ?? 1_000,
+      every: (_, tick) => {
+        ticks.push(tick);
+        return () => undefined;
+      },
+    });
+    return {
+      claims,
+      attempts,
+      work: (
+        target: string,
+        temporalRunId = 't1',
+        sequence = 1,
+        signal = new AbortController().signal,
+      ): Promise<DrainAnswer> => work({ target, temporalRunId, sequence, execution: 1, signal }),
+    };
+  };
+  const own = workerOn(log, { live, lines: options.over?.(lines) ?? lines });
   await log.append({
     events: [],
     mutations: [{ op: 'put', table: DEFINITION_TABLE.name, row: { id: 'd', definition: {} } }],
@@ -196,8 +214,22 @@ export const openDrains = async (
     read,
     drains,
     lines,
-    claims,
-    attempts,
+    ...own,
+    /** A worker of its own, which follows the log. */
+    openWorker: async () => {
+      const leader = createNearLeader(log);
+      const followed = await openFollowedLog({
+        store: createMemoryStore({ tables, disk }),
+        leader,
+        epoch: log.epoch(),
+        clock,
+        logger: silentLogger,
+        after: impatient,
+      });
+      const worker = workerOn(followed, { lines });
+      await followed.begin();
+      return { ...worker, log: followed, leader };
+    },
     pokes,
     temporal,
     direct,
@@ -221,12 +253,6 @@ export const openDrains = async (
           buildEvent({ type: `custom.${target.slice(-1)}.tick`, payload: {} }, ORIGIN),
         ),
       }),
-    work: (
-      target: string,
-      temporalRunId = 't1',
-      sequence = 1,
-      signal = new AbortController().signal,
-    ): Promise<DrainAnswer> => work({ target, temporalRunId, sequence, execution: 1, signal }),
     runs: async (): Promise<readonly Run[]> =>
       (await log.records.list(RUN_TABLE.name, { limit: 1_000 }))
         .map(runFrom)
