@@ -12,7 +12,7 @@ import { startServer, type TestServer } from '../support/server-process.ts';
 import { temporalServer, type TestTemporal } from '../support/temporal-server.ts';
 
 /*
- * The commands of the README and of the guide for beginners, run as they stand by a shell against a real server. Only
+ * The commands of the README and of the guides for beginners, for the API and for access, run as they stand by a shell against a real server. Only
  * addresses are replaced, and where a reader would look before going on, so does this test.
  */
 
@@ -46,7 +46,7 @@ describe.skipIf(!hasTools)('the commands of the documents (needs bash and curl)'
     const dataDir = join(dir, '.crucible');
     // An empty variable counts as none: the key is generated and kept where the documents read it.
     server = await startServer({ dataDir, temporal, env: { CRUCIBLE_API_KEY: '' } });
-    rest = restOf(server.url, (await readFile(join(dataDir, 'admin.key'), 'utf8')).trim());
+    rest = restOf(server.url, await key());
     receiver = createServer((request, response) => {
       received.push(String(request.headers['webhook-id']));
       request.resume().on('end', () => response.end());
@@ -62,6 +62,9 @@ describe.skipIf(!hasTools)('the commands of the documents (needs bash and curl)'
     await temporal?.[Symbol.asyncDispose]();
     await rm(dir, { recursive: true, force: true });
   });
+
+  const key = async (): Promise<string> =>
+    (await readFile(join(dir, '.crucible', 'admin.key'), 'utf8')).trim();
 
   const shell = async (script: string): Promise<string> => {
     const placed = script
@@ -97,6 +100,63 @@ describe.skipIf(!hasTools)('the commands of the documents (needs bash and curl)'
     const { body: ended } = await rest('GET', '/events?type=hook.executed');
     expect(ended.data[0].payload).toMatchObject({ hook: 'greet', output: 'seen: Hello' });
     await rest('DELETE', `/webhooks/${created.id}`);
+  });
+
+  /** Each block with the settings of the page; what is answered is no problem (`-f`). */
+  const stepsOf = async (page: string): Promise<readonly ((placed?: string) => Promise<string>)[]> => {
+    const [settings = '', ...blocks] = await shellBlocks(page);
+    return blocks.map(
+      (block) =>
+        (key = '') =>
+          shell(settings + block.replaceAll('curl -s', 'curl -sf').replaceAll('key_4f9QkXw2LmT7', key)),
+    );
+  };
+
+  it('Using the API: every command, and the same in TypeScript', async () => {
+    const page = 'docs/guides/api.md';
+    const answers: string[] = [];
+    for (const step of await stepsOf(page)) answers.push(await step());
+    expect(JSON.parse(answers[0] ?? '').data[0]).toMatchObject({
+      type: 'custom.note.imported',
+      duplicate: false,
+    });
+    expect(JSON.parse(answers[1] ?? '').data).toHaveLength(2);
+    const webhook = JSON.parse(answers[3] ?? '');
+    expect(webhook.secret).toMatch(/^whsec_/);
+    await rest('DELETE', `/webhooks/${webhook.id}`);
+
+    const text = await readFile(new URL(`../../${page}`, import.meta.url), 'utf8');
+    const programs = [...text.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, program = '']) => program);
+    const env = { ...process.env, CRUCIBLE_URL: server.url, KEY: await key() };
+    const told: string[] = [];
+    for (const program of programs) {
+      const here = program.replaceAll("'../../src/", `'${new URL('../../src/', import.meta.url).href}`);
+      const source = here.replace("'zod'", `'${import.meta.resolve('zod')}'`);
+      const { stdout, stderr } = await run(
+        process.execPath,
+        ['--input-type=module-typescript', '-e', source],
+        { env },
+      );
+      told.push((stdout + stderr).trim());
+    }
+    expect(told).toEqual(['not_found', expect.stringContaining('Deep Learning')]);
+  });
+
+  it('Access: a key is made, seen and revoked', async () => {
+    const [make, lookAndRevoke] = await stepsOf('docs/guides/access.md');
+    const made = JSON.parse((await make?.()) ?? '');
+    expect(made).toMatchObject({ name: 'ci', role: 'editor', scopes: ['event:read', 'event:write'] });
+    const bearer = restOf(server.url, made.key);
+    const note = { type: 'custom.build.ended', payload: {} };
+    const { body: published } = await bearer('POST', '/events', note);
+    const { body: event } = await bearer('GET', `/events/${published.data[0].id}`);
+    expect(event.actor).toBe(`key:${made.id}`);
+    expect(await lookAndRevoke?.(made.id)).toContain(made.id);
+    expect((await bearer('GET', '/events')).status).toBe(401);
+    const { body: left } = await rest('GET', '/keys');
+    expect(left.data).toEqual([]);
+    const { body: told } = await rest('GET', '/events?type=system.config_changed');
+    expect(told.data[0].payload).toMatchObject({ component: 'access', keys: [`keys.${made.id}`] });
   });
 
   it('Getting started, from one end to the other', async () => {
