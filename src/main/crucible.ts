@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createHookDirectory } from '../../hooks/directory/directory.ts';
 import { createRouter } from '../../router/router.ts';
 import { loadAdminKey, type AdminKey } from '../access/admin-key-file.ts';
@@ -33,6 +34,8 @@ import { workflowUrls } from './workflow-url.ts';
 const HTTP_GRACE_MS = 10_000;
 /** How long the end waits, once the log has failed, for the refusals of what was under way to reach their callers. */
 const LAST_ANSWERS_MS = 1_000;
+/** How long one that waits for its turn may take to give it up. ms */
+const GIVE_UP_MS = 10_000;
 /** How long the door stays shut for Temporal's sake: the first runs are fast then. */
 const TEMPORAL_PATIENCE_MS = 20_000;
 
@@ -77,9 +80,11 @@ export const startCrucible = async (given: CrucibleDeps): Promise<Crucible> => {
     }
   };
   const leading = lead();
+  /** Of one that follows. What it waits for may be a database that is away. */
   const close = async (reason: string): Promise<void> => {
     giveUp.abort();
-    await (await leading)?.close(reason);
+    const crucible = await Promise.race([leading, delay(GIVE_UP_MS, undefined, { ref: false })]);
+    await crucible?.close(reason);
   };
   return started.promise;
 };
