@@ -420,4 +420,36 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
       },
     ],
   },
+  {
+    name: 'a drain sleeps over what has joined its line',
+    edits: [
+      {
+        file: 'src/dispatch/drain-lines.ts',
+        find: 'drains.sleep(target, mark, nextAt)',
+        instead: 'drains.sleep(target, drains.mark(target), nextAt)',
+      },
+    ],
+    red: [
+      {
+        file: 'src/dispatch/drain-lines.test.ts',
+        test: 'works each run once, in order, and none that joins is forgotten, however late it is told of it',
+      },
+    ],
+  },
+  {
+    name: 'an endpoint that a worker disables is matched on',
+    edits: [
+      {
+        file: 'src/webhooks/disable.ts',
+        find: 'if (touches !== true) return log.append(request);',
+        instead: 'if (touches !== undefined) return log.append(request);',
+      },
+    ],
+    red: [
+      {
+        file: 'test/integration/worker-deliveries.test.ts',
+        test: 'disables an endpoint that is gone, from the very next event on',
+      },
+    ],
+  },
 ];
