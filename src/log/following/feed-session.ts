@@ -63,6 +63,7 @@ export const openFeedSession = async (deps: FeedSessionDeps): Promise<FeedSessio
   let endPause = (): void => undefined;
   /** Why the feed was cut, if there has been no word since. */
   let cut: unknown;
+  let toldOfCut = false;
   /** The last commit that was handed on. */
   let received: number | undefined;
 
@@ -79,6 +80,7 @@ export const openFeedSession = async (deps: FeedSessionDeps): Promise<FeedSessio
     over.resolve(reason);
   };
   const heard = (): void => {
+    toldOfCut = false;
     cancelSilence();
     cut = undefined;
     cancelSilence = after(SILENCE_MS, () => end(silent(leader.url, cut)));
@@ -107,15 +109,22 @@ export const openFeedSession = async (deps: FeedSessionDeps): Promise<FeedSessio
     }
   };
 
+  /** Once, until something is heard again. */
+  const tellOfCut = (cause: string): void => {
+    if (signal.aborted || toldOfCut) return;
+    toldOfCut = true;
+    logger.warn({ url: leader.url, cause }, 'The feed of the writing process was cut');
+  };
+
   const run = async (): Promise<void> => {
     while (!signal.aborted) {
       try {
         await follow();
-        if (!signal.aborted) logger.warn({ url: leader.url }, 'The feed of the writing process has ended');
+        tellOfCut('It has ended');
       } catch (cause) {
         if (isCrucibleError(cause, 'fenced')) end(cause);
         cut = cause;
-        if (!signal.aborted) logger.warn({ url: leader.url, cause: messageOf(cause) }, 'The feed was cut');
+        tellOfCut(messageOf(cause));
       }
       if (signal.aborted) return;
       await new Promise<void>((resolve) => {
