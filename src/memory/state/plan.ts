@@ -106,14 +106,16 @@ export const createPlan = (
     const before = cards.known(id);
     const has = namesOf(after);
     const had = before === undefined ? [] : namesOf(before);
-    // What follows from a new card is not there before it.
-    const tagsOfBoth = before === undefined ? [] : [...listedTags(before), ...listedTags(after)];
-    const keysOfBoth = before === undefined ? [] : [...referencesOf(before), ...referencesOf(after)];
+    // Of tags and references those that go are read. What is to come is not there: a card's rows come and go with what
+    // it says, in the same transaction.
+    const [tagsLeft, keysLeft] = [new Set(listedTags(after)), new Set(referencesOf(after))];
+    const tagsGone = listedTags(before).filter((tag) => !tagsLeft.has(tag));
+    const keysGone = before === undefined ? [] : referencesOf(before).filter((key) => !keysLeft.has(key));
     await Promise.all([
       cards.load([id, ...after.added_links.map(({ to }) => to), ...after.sources]),
       names.load([...has, ...had, ...linkNames(after)]),
-      tags.load(tagsOfBoth.map((tag) => `${world}/${tag}/${id}`)),
-      references.load(keysOfBoth.map((key) => `${world}/${key}/${id}`)),
+      tags.load(tagsGone.map((tag) => `${world}/${tag}/${id}`)),
+      references.load(keysGone.map((key) => `${world}/${key}/${id}`)),
       ...has.filter((name) => !had.includes(name)).map((name) => firstReferrers(`n:${name}`)),
     ]);
   };
@@ -146,7 +148,7 @@ export const createPlan = (
       go: (tag) => tags.set(`${world}/${tag}/${id}`, undefined),
       come: async (tag) => {
         const row = `${world}/${tag}/${id}`;
-        if (before === undefined) tags.absent(row);
+        tags.absent(row);
         await tags.set(row, { id: row, world, tag, memory: id });
       },
     });
@@ -157,7 +159,7 @@ export const createPlan = (
         go: (key) => references.set(`${world}/${key}/${id}`, undefined),
         come: async (key) => {
           const row = `${world}/${key}/${id}`;
-          if (before === undefined) references.absent(row);
+          references.absent(row);
           await references.set(row, { id: row, world, key, from: id });
         },
       },
