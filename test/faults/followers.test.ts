@@ -114,6 +114,42 @@ describe.skipIf(binary === undefined)(`a server that follows another one${why}`,
     expect((await follower.rest('GET', `/events/${once.body.data[0].id}/explain`)).status).toBe(200);
   });
 
+  it('shows what was written by way of it, at once, while much else is written', async () => {
+    await using two = await openTwo();
+    const { leader, follower } = two;
+    const writeAndRead = async ({ rest }: typeof leader, who: number): Promise<readonly string[]> => {
+      const wrong: string[] = [];
+      const tag = `#own-${'abcdefgh'.charAt(who)}`;
+      for (let n = 0; n < 10; n += 1) {
+        const title = `note ${who} ${n}`;
+        const made = await rest('POST', '/memory', {
+          content: `# ${title}\n\nunique${who}x${n} [[note ${who}]]`,
+        });
+        const { id } = made.body;
+        const read = await rest('GET', `/memory/${id}`);
+        if (JSON.stringify(read.body) !== JSON.stringify(made.body))
+          wrong.push(`${title}: another one is read`);
+        const found = await rest('POST', '/memory/query', { text: `unique${who}x${n}` });
+        if (found.body.total !== 1) wrong.push(`${title}: found ${found.body.total} times`);
+        await rest('POST', `/memory/${id}/tag`, { tag });
+        const tagged = await rest('POST', '/memory/query', { tags: [tag], limit: 50 });
+        if (tagged.body.total !== n + 1) wrong.push(`${title}: ${tagged.body.total} have its tag`);
+        if ((await rest('GET', `/graph/nodes/${id}`)).status !== 200) wrong.push(`${title}: no node`);
+        const near = await rest('POST', '/graph/traverse', { start: id, depth: 1 });
+        if (near.status !== 200) wrong.push(`${title}: ${JSON.stringify(near.body)}`);
+      }
+      return wrong;
+    };
+    const callers = Array.from({ length: 8 }, (_, who) => writeAndRead(who < 6 ? follower : leader, who));
+    expect((await Promise.all(callers)).flat()).toEqual([]);
+    const all = async ({ rest }: typeof leader) =>
+      (await readAll(rest)).map(({ id, position }) => [position, id]);
+    const events = await all(leader);
+    await expect.poll(async () => (await all(follower)).length, WAIT).toBe(events.length);
+    expect(await all(follower)).toEqual(events);
+    expect(events.map(([position]) => position)).toEqual(events.map((_, n) => n + 1));
+  });
+
   it('refuses a key that was revoked at the other one, and takes one that was made there', async () => {
     await using two = await openTwo();
     const { leader, follower } = two;
