@@ -85,13 +85,27 @@ const start = async (deps: WorkerDeps, closers: Closers): Promise<RunningWorker>
   let store: ReadStore | undefined;
   closers.add(() => store?.close());
 
-  /** @returns undefined: nobody can be worked for */
-  const look = async (): Promise<Leading | undefined> => {
-    store ??= await openFollowedStore({
+  /** @returns undefined: it is asked to stop, which does not wait for a database that is away */
+  const openStore = async (): Promise<ReadStore | undefined> => {
+    const opening = openFollowedStore({
       ...config.surreal,
       tables: TABLES,
       logger: deps.logger.child({ component: 'store' }),
     });
+    const opened = await Promise.race([opening, aborted(stopped.signal)]);
+    if (opened === undefined) {
+      void opening.then(
+        (late) => late.close(),
+        () => undefined,
+      );
+    }
+    return opened;
+  };
+
+  /** @returns undefined: nobody can be worked for */
+  const look = async (): Promise<Leading | undefined> => {
+    store ??= await openStore();
+    if (store === undefined) return undefined;
     const record = await store.leader();
     if (record === undefined || record.leaseMs <= 0) wait('no server writes to the database');
     else if (record.url === null) wait('the server that writes has no CRUCIBLE_INTERNAL_KEY');

@@ -111,6 +111,24 @@ describe.skipIf(binary === undefined)(`a worker that cannot work${why}`, () => {
     await store.close();
   });
 
+  it('stops without waiting for a database that is away', { timeout: 10_000 }, async () => {
+    await using worker = await start({ CRUCIBLE_SURREAL_URL: 'ws://127.0.0.1:1/rpc' });
+    expect(await worker.readiness()).toBe('503, leader starting it has just started');
+    await worker.close();
+  });
+
+  it('says that the database is away, goes on when it is there again, and stops meanwhile if it is asked to', async () => {
+    await using worker = await start();
+    await expect.poll(worker.readiness, WAIT).toContain('no server writes to the database');
+    await database.kill();
+    await expect.poll(worker.readiness, WAIT).not.toContain('no server writes to the database');
+    await database.start();
+    await expect.poll(worker.readiness, WAIT).toContain('no server writes to the database');
+    await database.kill();
+    await worker.close();
+    await database.start();
+  });
+
   it('tells its figures to those who have the admin key, where they are not for all', async () => {
     await using worker = await start({ CRUCIBLE_METRICS: 'key', CRUCIBLE_API_KEY: 'a'.repeat(40) });
     const asked = async (headers: Record<string, string>) =>
