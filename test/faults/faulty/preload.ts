@@ -8,7 +8,7 @@ import { isServer } from './options.ts';
 
 const REPLACED: readonly { readonly by: string; readonly imported: string; readonly instead: string }[] = [
   { by: '/src/main/open-log.ts', imported: '/surreal/surreal-store.ts', instead: './store.ts' },
-  { by: '/src/main/open-dispatch.ts', imported: '/temporal/temporal.ts', instead: './temporal.ts' },
+  { by: '/src/main/open-activities.ts', imported: '/temporal/temporal.ts', instead: './temporal.ts' },
 ];
 
 if (isServer(isMainThread)) {
