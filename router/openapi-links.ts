@@ -73,7 +73,7 @@ const parametersFor = (from: Route, to: Route): Readonly<Record<string, Expressi
 };
 
 /** As the generator of the document names the operation of a procedure. */
-export const operationIdOf = ({ name }: Route): string => name.replaceAll('.', '-');
+const operationIdOf = ({ name }: Route): string => name.replaceAll('.', '-');
 
 /** The links of the good answers of a route. */
 export const linksOf = (from: Route, routes: readonly Route[]): JsonObject =>

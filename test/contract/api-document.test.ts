@@ -55,3 +55,29 @@ test.each(operations)('%s says what it answers, and how it is asked', (_name, op
   for (const [status, response] of Object.entries(responses))
     expect(status.startsWith('2') || JSON.stringify(response).includes(`Problem${status}`)).toBe(true);
 });
+
+test('links lead from what makes, lists and reads a thing to what is done with it, and to operations that there are', () => {
+  const links = operations.flatMap(([name, operation]) =>
+    Object.entries(object(operation['responses'])).flatMap(([status, response]) =>
+      Object.values(object(object(response)['links'])).map(
+        (link) => [`${name} ${status}`, object(link)] as const,
+      ),
+    ),
+  );
+  const ids = new Map(operations.map(([name, operation]) => [operation['operationId'], name]));
+  const parametersOf = (name = ''): readonly string[] =>
+    [...name.matchAll(/\{(\w+)\}/g)].map(([, parameter = '']) => parameter);
+  for (const [from, { operationId, parameters }] of links) {
+    const target = ids.get(operationId);
+    expect([from, operationId, target]).toEqual([from, operationId, expect.any(String)]);
+    expect(Object.keys(object(parameters))).toEqual(expect.arrayContaining([...parametersOf(target)]));
+  }
+  const told = new Set(links.map(([from, { operationId }]) => `${from} -> ${String(operationId)}`));
+  for (const thing of ['memory', 'agents', 'hooks', 'webhooks'])
+    expect(told).toContain(`post /${thing} 201 -> ${thing}-get`);
+  expect(told).toContain('post /keys 201 -> keys-revoke');
+  expect(told).toContain('post /rooms 201 -> rooms-delete');
+  expect(told).toContain('post /events 201 -> events-trace');
+  expect(told).toContain('get /runs 200 -> runs-replay');
+  expect(told).toContain('put /hooks/{id} 200 -> hooks-delete');
+});
