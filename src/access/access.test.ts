@@ -20,6 +20,18 @@ const error = async (work: () => unknown): Promise<unknown> => {
   throw new Error('nothing was thrown');
 };
 
+test('nobody is let in while another process may write', async () => {
+  const adminKey = 'a'.repeat(32);
+  let lapsed = true;
+  const access = createAccess({ adminKey, lapsed: () => lapsed });
+  expect(await error(() => access.authenticate(`Bearer ${adminKey}`))).toMatchObject({
+    code: 'log_unavailable',
+    retryAfterMs: 1_000,
+  });
+  lapsed = false;
+  await expect(access.authenticate(`Bearer ${adminKey}`)).resolves.toMatchObject({ id: 'admin' });
+});
+
 describe('keys', () => {
   test('a fresh key has the documented form and parses', () => {
     const key = generateKey(randomBytes);

@@ -11,7 +11,7 @@ import type { VerifyToken } from './tokens.ts';
 export interface Access {
   /**
    * @param authorization the `Authorization` header (RFC 6750 bearer tokens)
-   * @throws CrucibleError `unauthenticated`, `issuer_unavailable`
+   * @throws CrucibleError `unauthenticated`, `issuer_unavailable`, `log_unavailable`
    */
   authenticate(authorization: string | undefined): Promise<Principal>;
   /**
@@ -20,6 +20,16 @@ export interface Access {
    */
   onRevoked?(listener: (principalId: string) => void): () => void;
 }
+
+const cutOff = (): CrucibleError =>
+  new CrucibleError(
+    'log_unavailable',
+    'This server has not heard from its database for so long that another one may write by now',
+    {
+      hint: 'Ask again: it answers as soon as the database does, or another server does.',
+      retryAfterMs: 1_000,
+    },
+  );
 
 /** The shortest admin key that is taken from outside. */
 export const MIN_ADMIN_KEY_LENGTH = 32;
@@ -59,6 +69,8 @@ export const createAccess = (options: {
   readonly verifyToken?: VerifyToken;
   /** Told of each use of an API key. */
   readonly used?: (row: KeyRow) => void;
+  /** Whether another process may have revoked keys, and changed everything else, unseen by this one: nobody is let in. */
+  readonly lapsed?: () => boolean;
 }): Access => {
   if (options.adminKey.length < MIN_ADMIN_KEY_LENGTH) {
     throw new CrucibleError(
@@ -69,7 +81,7 @@ export const createAccess = (options: {
       },
     );
   }
-  const { keys, verifyToken, used } = options;
+  const { keys, verifyToken, used, lapsed } = options;
   const adminHash = hashKey(options.adminKey);
 
   const byKey = (text: string): Principal => {
@@ -85,6 +97,7 @@ export const createAccess = (options: {
 
   return {
     async authenticate(authorization) {
+      if (lapsed?.() === true) throw cutOff();
       const token = bearerToken(authorization);
       if (sameHash(hashKey(token), adminHash)) return ADMIN;
       if (looksLikeKey(token)) return byKey(token);

@@ -7,6 +7,7 @@ import { createAppendLoop } from './append-loop.ts';
 import type { LogRecords } from './decision.ts';
 import { limitsFor, type LogLimits } from './limits.ts';
 import type { Log, Reactor } from './log.ts';
+import { watchLease } from './lease-watch.ts';
 import { createReadingSide } from './reading-side.ts';
 import type { LogStore } from './store.ts';
 
@@ -17,6 +18,8 @@ export interface LogDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly newId?: NewId;
+  /** A clock that never goes back and counts while the process is stopped, ms. Default `performance.now`. */
+  readonly monotonicMs?: () => number;
   /** Where followers reach this process; without it, nowhere. */
   readonly url?: string;
   readonly limits?: Partial<LogLimits>;
@@ -36,6 +39,8 @@ export interface LeadingLog extends Log {
   epoch(): number;
   /** The id of the last acknowledged batch; null: none ever was written. */
   batch(): string | null;
+  /** Another process may be the writer by now: what is in memory here may be old. See `watchLease`. */
+  lapsed(): boolean;
 }
 
 /** A reactor to which nothing reacts. */
@@ -54,11 +59,12 @@ export const idleReactor: Reactor = {
 export const createLog = async (deps: LogDeps): Promise<LeadingLog> => {
   const { clock, logger, upcast, url } = deps;
   let epoch = 0;
+  const { store: watched, lapsed } = watchLease(deps.store, deps.monotonicMs ?? (() => performance.now()));
   const store: LogStore = {
-    ...deps.store,
+    ...watched,
     // However often it has to be taken, it says where this process is reached.
     async acquire() {
-      const taken = await deps.store.acquire(url);
+      const taken = await watched.acquire(url);
       ({ epoch } = taken);
       return taken;
     },
@@ -103,6 +109,7 @@ export const createLog = async (deps: LogDeps): Promise<LeadingLog> => {
     head: loop.head,
     epoch: () => epoch,
     batch: () => batch,
+    lapsed,
     settled: loop.settled,
     problem: loop.problem,
     firstAvailable: reading.firstAvailable,

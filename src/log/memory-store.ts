@@ -6,6 +6,7 @@ import { compareText, indexValue } from './scalar-order.ts';
 import { searchedText, searchOf } from './searched-text.ts';
 import {
   CommitFailure,
+  LEASE_MS,
   MAX_CANDIDATES,
   TERM_KINDS,
   type Batch,
@@ -13,8 +14,6 @@ import {
   type StoredCommit,
   type TermKind,
 } from './store.ts';
-
-const LEASE_MS = 10_000;
 
 /** What outlives a memory store: give the same one to a second store to try what two writers or a restart would do. */
 export interface MemoryDisk {

@@ -41,6 +41,9 @@ export interface Batch {
   readonly writes: readonly TableWrites[];
 }
 
+/** How long the lease lasts when nothing prolongs it, by the clock of the store. */
+export const LEASE_MS = 10_000;
+
 /** The right to write, and where the log stands. */
 export interface Lease {
   readonly epoch: number;

@@ -169,7 +169,7 @@ const open = async (
   });
 
   const { access, keys } = await openAccess(
-    { adminKey: adminKey.key, jwt: config.jwt, log, egress, logger },
+    { adminKey: adminKey.key, jwt: config.jwt, log, egress, logger, lapsed: log.lapsed },
     closers,
   );
   const { corsOrigins: origins } = config.httpAccess;

@@ -66,6 +66,8 @@ export const openAccess = async (
     readonly log: Log;
     readonly egress: Pick<Egress, 'request'>;
     readonly logger: Logger;
+    /** See `createAccess`; absent where the log itself refuses to be read then. */
+    readonly lapsed?: () => boolean;
   },
   closers: Closers,
 ): Promise<{ readonly access: Access; readonly keys: KeyService }> => {
@@ -77,6 +79,7 @@ export const openAccess = async (
     adminKey: deps.adminKey,
     keys: ring,
     used: createLastUse({ log, now: clock.now, logger }),
+    ...(deps.lapsed === undefined ? {} : { lapsed: deps.lapsed }),
     ...(deps.jwt === undefined
       ? {}
       : { verifyToken: createVerifier(deps.jwt, { egress: deps.egress, logger }) }),

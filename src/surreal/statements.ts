@@ -1,5 +1,5 @@
 import { escapeIdent, RecordId } from 'surrealdb';
-import type { Batch, TableWrites } from '../log/store.ts';
+import { LEASE_MS, type Batch, type TableWrites } from '../log/store.ts';
 import type { TableDefinition } from '../log/records.ts';
 import { encodeCommit } from './commit-codec.ts';
 import { FENCED, HELD, WRITTEN } from './failures.ts';
@@ -10,8 +10,6 @@ export interface Statement {
   readonly text: string;
   readonly bindings: Record<string, unknown>;
 }
-
-const LEASE_MS = 10_000;
 
 /*
  * The fence: a transaction of an old epoch is refused by reading the head record and throwing. (An UPDATE with the epoch
