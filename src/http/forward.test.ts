@@ -208,6 +208,38 @@ describe('what changes something', () => {
     expect(namesOf(leader)).toEqual([]);
   });
 
+  test.each(['a server that writes', 'one that went away', 'one that does not write'])(
+    'the connection goes on after an answer to a body that was not read: %s',
+    async (which) => {
+      const url =
+        which === 'a server that writes'
+          ? (await openLeader()).internalUrl
+          : await listen(
+              createServer((req, res) => {
+                if (which === 'one that went away') req.once('data', () => req.socket.destroy());
+                else res.writeHead(503).end();
+              }),
+            );
+      const follower = await openFollower(url);
+      const socket = connect(Number(new URL(follower.url).port), '127.0.0.1');
+      opened.push(() => socket.destroy());
+      let text = '';
+      socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
+      const head = (line: string): string =>
+        `${line} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${ADMIN_KEY}\r\n`;
+      const body = Buffer.alloc(8 * 1024 * 1024, 'x');
+      socket.write(
+        `${head('POST /api/v1/events')}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`,
+      );
+      socket.write(body);
+      socket.write(`${head('GET /healthz')}\r\n`);
+      const statuses = (): readonly unknown[] =>
+        [...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status);
+      const expected = which === 'a server that writes' ? '413' : '503';
+      await vi.waitFor(() => expect(statuses()).toEqual([expected, '200']), 5_000);
+    },
+  );
+
   test('headers of ours that a client makes up count for nothing, nor do those of its connection', async () => {
     const seen = Promise.withResolvers<IncomingMessage>();
     const url = await listen(

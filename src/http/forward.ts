@@ -77,6 +77,7 @@ const sequenceIn = (value: unknown): number | undefined =>
  *     any --the client goes away--> the request upstream is cut off
  *     sending --the connection is lost--> refused (it may have been done)
  *     sending --the other process says that it does not write--> refused (nothing was changed)
+ *     any end --what is left of the body--> read, and thrown away: the connection of the client goes on
  */
 export const createForward = (deps: {
   readonly upstream: Upstream;
@@ -159,19 +160,21 @@ export const createForward = (deps: {
   const exchange = async (req: IncomingMessage, res: ServerResponse, signal: AbortSignal): Promise<void> => {
     const sending = await connect(req, res, signal);
     const answered = answerOf(sending);
-    sendBody(req, sending);
-    const from = await answered;
-    // Whoever has it done says so: this is the refusal of a process that does not write, or stops.
-    if (sequenceIn(from.headers[upstream.sequenceHeader]) === undefined) {
-      from.resume();
-      throw new NotArrived(`it answers ${from.statusCode}`);
-    }
-    // A connection that is lost from here on shows on the answer.
-    sending.on('error', () => undefined);
     try {
+      sendBody(req, sending);
+      const from = await answered;
+      // Whoever has it done says so: this is the refusal of a process that does not write, or stops.
+      if (sequenceIn(from.headers[upstream.sequenceHeader]) === undefined) {
+        from.resume();
+        throw new NotArrived(`it answers ${from.statusCode}`);
+      }
+      // A connection that is lost from here on shows on the answer.
+      sending.on('error', () => undefined);
       await answer(from, res, signal);
     } finally {
       req.unpipe(sending);
+      // What nobody read of it would stand before the next request of this connection.
+      req.resume();
       if (!sending.writableFinished) sending.destroy();
     }
   };
