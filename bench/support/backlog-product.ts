@@ -3,13 +3,12 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { asJson, createHookValidator } from '../../hooks/validate.ts';
 import { createHookExecutor } from '../../activities/actions/index.ts';
+import { buildEvent } from '../../src/dispatch/build-event.ts';
 import type { Executor } from '../../src/dispatch/outcome.ts';
 import { createPolicies } from '../../src/dispatch/policies.ts';
 import { DEFINITION_TABLE } from '../../src/dispatch/run.ts';
 import type { TargetChange } from '../../src/dispatch/target.ts';
-import type { BuildEvent } from '../../src/dispatch/terminal-event.ts';
 import { createEgress } from '../../src/egress/create.ts';
-import { buildEvent as build } from '../../src/events/build.ts';
 import { catalogue } from '../../src/events/catalogue.ts';
 import { compileFilters } from '../../src/events/filters/index.ts';
 import { systemClock as clock } from '../../src/kernel/clock.ts';
@@ -18,9 +17,6 @@ import { openDispatch } from '../../src/main/open-dispatch.ts';
 import { systemOrigin } from '../../src/main/system-origin.ts';
 import { createSandbox } from '../../src/sandbox/create.ts';
 import { openBenchLog } from './open-bench-log.ts';
-
-const buildEvent: BuildEvent = (input, origin) =>
-  build(input as Parameters<typeof build>[0], origin, { newId });
 
 const NOTHING: Executor = {
   policy: () => ({

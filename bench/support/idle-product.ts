@@ -1,17 +1,13 @@
 import { Client, Connection } from '@temporalio/client';
+import { buildEvent } from '../../src/dispatch/build-event.ts';
 import { createPolicies } from '../../src/dispatch/policies.ts';
 import { DEFINITION_TABLE } from '../../src/dispatch/run.ts';
 import type { TargetChange } from '../../src/dispatch/target.ts';
-import type { BuildEvent } from '../../src/dispatch/terminal-event.ts';
-import { buildEvent as build } from '../../src/events/build.ts';
 import { compileFilters } from '../../src/events/filters/index.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { openDispatch } from '../../src/main/open-dispatch.ts';
 import { systemOrigin } from '../../src/main/system-origin.ts';
 import { openBenchLog } from './open-bench-log.ts';
-
-const buildEvent: BuildEvent = (input, origin) =>
-  build(input as Parameters<typeof build>[0], origin, { newId });
 
 /** What one publish took. ms */
 export interface Round {

@@ -1,9 +1,8 @@
-import type { BuildEvent } from '../../src/dispatch/terminal-event.ts';
-import { buildEvent as build } from '../../src/events/build.ts';
 import type { NewEvent } from '../../src/events/envelope.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import type { Committed } from '../../src/log/log.ts';
 import type { Row } from '../../src/log/records.ts';
+import { buildEvent } from '../../src/dispatch/build-event.ts';
 import { runFrom } from '../../src/dispatch/rows.ts';
 import { ATTEMPT_TABLE, RUN_TABLE } from '../../src/dispatch/run.ts';
 import { openDispatch } from '../../src/main/open-dispatch.ts';
@@ -13,9 +12,6 @@ import { systemOrigin } from '../../src/main/system-origin.ts';
 import { createConnectedAgents } from '../../src/stream/connected-agents.ts';
 import type { WebhookInput } from '../../src/webhooks/webhook.ts';
 import { openBenchLog } from './open-bench-log.ts';
-
-const buildEvent: BuildEvent = (input, origin) =>
-  build(input as Parameters<typeof build>[0], origin, { newId });
 
 const PAGE = 1_000;
 /** Registrations under way at once. */

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { buildEvent as build } from '../events/build.ts';
 import type { CrucibleEvent } from '../events/envelope.ts';
 import { compileFilters } from '../events/filters/index.ts';
 import { CrucibleError } from '../kernel/errors.ts';
@@ -11,7 +10,8 @@ import { createLog } from '../log/create-log.ts';
 
 import { createMemoryStore } from '../log/memory-store.ts';
 import type { LogStore } from '../log/store.ts';
-import { createAttempts, type AttemptAsk } from './attempts.ts';
+import { buildEvent } from './build-event.ts';
+import type { AttemptAsk } from './attempts.ts';
 import { createLiveRuns } from './live-runs.ts';
 import type { ActionOutcome, AttemptContext, AttemptPolicy } from './outcome.ts';
 import { createPolicies } from './policies.ts';
@@ -21,7 +21,7 @@ import { runFrom } from './rows.ts';
 import { createRunService } from './runs.ts';
 import { createStarter } from './starter.ts';
 import { createSweeper } from './sweeper.ts';
-import type { BuildEvent } from './terminal-event.ts';
+import { openAttempts } from './testing/open-attempts.ts';
 import type { WorkflowStarter, WorkflowState } from './workflow-starter.ts';
 
 const ORIGIN: Origin = {
@@ -55,8 +55,6 @@ const openDispatch = async (wrap: (store: LogStore) => LogStore = (store) => sto
     clock,
     logger: silentLogger,
   });
-  const buildEvent: BuildEvent = (input, origin) =>
-    build(input as Parameters<typeof build>[0], origin, { newId });
   let outcomes: ActionOutcome[] = [];
   const executed: AttemptContext[] = [];
   const policies = createPolicies(log.records, {
@@ -70,16 +68,7 @@ const openDispatch = async (wrap: (store: LogStore) => LogStore = (store) => sto
   });
   const live = createLiveRuns();
   log.onCommit(live.committed);
-  const attempts = createAttempts({
-    log,
-    live,
-    policies,
-    buildEvent,
-    clock,
-    random: () => 0.5,
-    logger: silentLogger,
-    sleep: () => Promise.resolve(),
-  });
+  const attempts = openAttempts({ log, live, policies, clock });
   const starts: string[] = [];
   const states = new Map<string, WorkflowState>();
   let away = false;

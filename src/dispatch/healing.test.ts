@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { buildEvent as build } from '../events/build.ts';
 import { CrucibleError } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
 import { silentLogger } from '../kernel/logger.ts';
 import { createLog, idleReactor } from '../log/create-log.ts';
 import { createMemoryStore } from '../log/memory-store.ts';
 import type { LogStore } from '../log/store.ts';
+import { buildEvent } from './build-event.ts';
 import { newRun, orderKey, SWEEP_AFTER_MS } from './new-run.ts';
 import type { AttemptPolicy } from './outcome.ts';
 import { createPolicies } from './policies.ts';
@@ -14,7 +14,6 @@ import { runFrom } from './rows.ts';
 import { createStarter } from './starter.ts';
 import { createSweeper } from './sweeper.ts';
 import type { Target } from './target.ts';
-import type { BuildEvent } from './terminal-event.ts';
 import type { WorkflowState } from './workflow-starter.ts';
 
 const POLICY: AttemptPolicy = {
@@ -25,9 +24,6 @@ const POLICY: AttemptPolicy = {
   local: true,
 };
 const START_MS = 1_000_000;
-
-const buildEvent: BuildEvent = (input, origin) =>
-  build(input as Parameters<typeof build>[0], origin, { newId });
 
 /** Starter and sweeper over rows that are written by hand; Temporal is a map of workflow ids to their states. */
 const openHealing = async () => {

@@ -1,9 +1,8 @@
-import { buildEvent as build } from '../events/build.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { CrucibleError, isCrucibleError } from '../kernel/errors.ts';
-import { newId } from '../kernel/ids.ts';
 import type { Idempotency, Log } from '../log/log.ts';
 import type { Row } from '../log/records.ts';
+import { buildEvent } from './build-event.ts';
 import { directWorkflowId, SWEEP_AFTER_MS } from './new-run.ts';
 import type { Policies } from './policies.ts';
 import { insertAttempt, readAttempts } from './attempt-rows.ts';
@@ -16,9 +15,6 @@ import { runFrom } from './rows.ts';
 
 /** Of one read by index. */
 const MAX_READ = 1_000;
-
-const standardEvent: BuildEvent = (input, origin) =>
-  build(input as Parameters<typeof build>[0], origin, { newId });
 
 const CURSOR = /^r1\.(\d{1,15})$/;
 
@@ -46,7 +42,7 @@ export const createRunService = (deps: {
   readonly clock: Clock;
 }): RunService => {
   const { log } = deps;
-  const endingOf = createEndings({ ...deps, buildEvent: deps.buildEvent ?? standardEvent });
+  const endingOf = createEndings({ ...deps, buildEvent: deps.buildEvent ?? buildEvent });
 
   const runOf = async (id: string): Promise<Run> => {
     const row = await log.records.get(RUN_TABLE.name, id);

@@ -3,8 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createHookDirectory } from '../../hooks/directory/directory.ts';
 import { createRouter } from '../../router/router.ts';
 import { loadAdminKey, type AdminKey } from '../access/admin-key-file.ts';
-import type { BuildEvent } from '../dispatch/terminal-event.ts';
-import { buildEvent as build } from '../events/build.ts';
+import { buildEvent } from '../dispatch/build-event.ts';
 import { catalogue } from '../events/catalogue.ts';
 import { createHttpMetrics } from '../http/metrics.ts';
 import { createHttpServer } from '../http/server.ts';
@@ -45,10 +44,6 @@ export interface Crucible {
   /** Finishes what is under way, tells the log, and lets go of everything. Repeated calls wait for the same end. */
   close(reason: string): Promise<void>;
 }
-
-/** Every event of ours is checked against its schema, whoever builds it. */
-const buildEvent: BuildEvent = (input, origin) =>
-  build(input as Parameters<typeof build>[0], origin, { newId });
 
 /**
  * Composes everything and starts it. Order: what others stand on first; the door (HTTP) last, when everything behind it

@@ -2,14 +2,12 @@ import { HOOK_TABLE } from '../../hooks/registry/row.ts';
 import { targetId as hookTargetId } from '../../hooks/registry/target.ts';
 import { targetIdOf as agentTargetId } from '../agents/ids.ts';
 import { AGENT_TABLE } from '../agents/rows.ts';
+import { buildEvent } from '../dispatch/build-event.ts';
 import { followTargets, type TargetRows } from '../dispatch/followed-targets.ts';
-import type { BuildEvent } from '../dispatch/terminal-event.ts';
-import { buildEvent as build } from '../events/build.ts';
 import { catalogue } from '../events/catalogue.ts';
 import { createLeaderClient } from '../internal/client.ts';
 import { systemClock as clock } from '../kernel/clock.ts';
 import type { CrucibleError } from '../kernel/errors.ts';
-import { newId } from '../kernel/ids.ts';
 import { openFollowedLog, type FollowedLog } from '../log/following/followed-log.ts';
 import type { ReadStore } from '../log/store.ts';
 import type { Temporal } from '../temporal/temporal.ts';
@@ -35,9 +33,6 @@ export interface WorkerSession {
 }
 
 export type WorkerDeps = Omit<CrucibleDeps, 'onFatal'> & { readonly internalKey: string };
-
-const buildEvent: BuildEvent = (input, origin) =>
-  build(input as Parameters<typeof build>[0], origin, { newId });
 
 /** Deliveries read the row of their webhook themselves. */
 const TARGETS: readonly TargetRows[] = [

@@ -1,17 +1,10 @@
 import { expect, test } from 'vitest';
-import { createAttempts } from '../../src/dispatch/attempts.ts';
+import { openAttempts } from '../../src/dispatch/testing/open-attempts.ts';
 import { createLiveRuns } from '../../src/dispatch/live-runs.ts';
 import { createPolicies } from '../../src/dispatch/policies.ts';
-import type { BuildEvent } from '../../src/dispatch/terminal-event.ts';
-import { buildEvent as build } from '../../src/events/build.ts';
 import { CrucibleError, type ErrorCode } from '../../src/kernel/errors.ts';
-import { newId } from '../../src/kernel/ids.ts';
-import { silentLogger } from '../../src/kernel/logger.ts';
 import type { Log } from '../../src/log/log.ts';
 import { openWebhooks, startReceiver } from '../support/webhooks.ts';
-
-const buildEvent: BuildEvent = (input, origin) =>
-  build(input as Parameters<typeof build>[0], origin, { newId });
 
 /** The log, which refuses the first records of attempts with these codes. */
 const refusing = (log: Log, codes: ErrorCode[]): Log => ({
@@ -35,14 +28,11 @@ test('a delivery that the ledger has no room for at first is recorded later, and
 
   const pauses: number[] = [];
   const codes: ErrorCode[] = ['overloaded', 'overloaded', 'log_unavailable', 'overloaded'];
-  const attempts = createAttempts({
+  const attempts = openAttempts({
     log: refusing(world.log, codes),
     policies: createPolicies(world.log.records, { webhook: world.executor }),
     live: createLiveRuns(),
-    buildEvent,
     clock: world.clock,
-    random: () => 0.5,
-    logger: silentLogger,
     sleep: (pauseMs) => {
       pauses.push(pauseMs);
       return Promise.resolve();

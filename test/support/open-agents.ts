@@ -1,6 +1,7 @@
 /** The parts that agents need, all of them real, over the memory twin of the store; only the workflow engine is left out. */
 import { createAgentExecutor } from '../../activities/agent/index.ts';
-import { createAttempts, type AttemptAnswer } from '../../src/dispatch/attempts.ts';
+import { buildEvent } from '../../src/dispatch/build-event.ts';
+import type { AttemptAnswer } from '../../src/dispatch/attempts.ts';
 import { createLiveRuns } from '../../src/dispatch/live-runs.ts';
 import { createPolicies } from '../../src/dispatch/policies.ts';
 import { createTargetReactor } from '../../src/dispatch/reactor.ts';
@@ -8,9 +9,8 @@ import { runFrom } from '../../src/dispatch/rows.ts';
 import { ATTEMPT_TABLE, DEFINITION_TABLE, RUN_TABLE, type Run } from '../../src/dispatch/run.ts';
 import { createRunService } from '../../src/dispatch/runs.ts';
 import { createSettle } from '../../src/dispatch/settle.ts';
-import type { BuildEvent } from '../../src/dispatch/terminal-event.ts';
+import { openAttempts } from '../../src/dispatch/testing/open-attempts.ts';
 import { createEgress } from '../../src/egress/create.ts';
-import { buildEvent as build } from '../../src/events/build.ts';
 import type { CrucibleEvent } from '../../src/events/envelope.ts';
 import { createExpandGraph } from '../../src/graph/expand.ts';
 import { GRAPH_TABLES } from '../../src/graph/tables.ts';
@@ -89,18 +89,7 @@ export const openAgents = async (
   const runs = createRunService({ log, policies, clock });
   const live = createLiveRuns();
   log.onCommit(live.committed);
-  const buildEvent: BuildEvent = (input, origin) =>
-    build(input as Parameters<typeof build>[0], origin, { newId });
-  const attempt = createAttempts({
-    log,
-    live,
-    policies,
-    buildEvent,
-    clock,
-    random: () => 0.5,
-    logger: silentLogger,
-    sleep: () => Promise.resolve(),
-  });
+  const attempt = openAttempts({ log, live, policies, clock });
   const shared = { log, writer, clock };
   const agents = createAgentService({ ...shared, egress, sandbox });
   const worlds = createWorldService({

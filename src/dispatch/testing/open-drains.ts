@@ -1,4 +1,3 @@
-import { buildEvent as build } from '../../events/build.ts';
 import { compileFilters } from '../../events/filters/index.ts';
 import { newId } from '../../kernel/ids.ts';
 import { silentLogger } from '../../kernel/logger.ts';
@@ -9,7 +8,7 @@ import { createNearLeader, impatient } from '../../log/following/testing/pair.ts
 import type { Log } from '../../log/log.ts';
 import { createMemoryDisk, createMemoryStore } from '../../log/memory-store.ts';
 import type { LogStore } from '../../log/store.ts';
-import { createAttempts } from '../attempts.ts';
+import { buildEvent } from '../build-event.ts';
 import { createClaims } from '../claim.ts';
 import { takeInOrder, type ClaimPolicy } from '../claim-policy.ts';
 import { createDrainWork, type DrainAnswer } from '../drain-work.ts';
@@ -25,7 +24,7 @@ import { createTargetReactor } from '../reactor.ts';
 import { runFrom } from '../rows.ts';
 import { ATTEMPT_TABLE, DEFINITION_TABLE, RUN_TABLE, type Run } from '../run.ts';
 import type { TargetChange } from '../target.ts';
-import type { BuildEvent } from '../terminal-event.ts';
+import { openAttempts } from './open-attempts.ts';
 
 const ORIGIN: Origin = {
   source: { kind: 'user', user_id: 'alice' },
@@ -56,8 +55,6 @@ export const openDrains = async (
 ) => {
   let nowMs = 1_000_000;
   const clock = { now: () => nowMs };
-  const buildEvent: BuildEvent = (input, origin) =>
-    build(input as Parameters<typeof build>[0], origin, { newId });
   const backlog: { of: (target: string) => boolean } = { of: () => false };
   const reactor = createTargetReactor({
     clock,
@@ -145,15 +142,11 @@ export const openDrains = async (
   /** What works drains in a process, upon the log as it is there. */
   const workerOn = (own: Log, given: { readonly live?: LiveRuns; readonly lines: DrainLines }) => {
     const policies = createPolicies(own.records, executors);
-    const attempts = createAttempts({
+    const attempts = openAttempts({
       log: own,
       ...(given.live !== undefined && { live: given.live }),
       policies,
-      buildEvent,
       clock,
-      random: () => 0.5,
-      logger: silentLogger,
-      sleep: () => Promise.resolve(),
     });
     const claims = createClaims({
       log: own,
