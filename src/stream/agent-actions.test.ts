@@ -2,39 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect, test, vi } from 'vitest';
-import { ALL_PERMISSIONS } from '../access/permission.ts';
-import { withOrigin } from '../kernel/context.ts';
-import type { Origin } from '../kernel/origin.ts';
 import { openStream, type TestStream } from './testing/open-stream.ts';
 
-const origin: Origin = {
-  source: { kind: 'user', user_id: 'admin' },
-  actor: 'user:admin',
-  world: 'default',
-  correlation_id: 'cor_1',
-  causation_id: null,
-  depth: 0,
-};
-const maker = {
-  worlds: undefined,
-  principal: {
-    id: 'admin',
-    actor: 'user:admin',
-    source: origin.source,
-    worlds: undefined,
-    permissions: ALL_PERMISSIONS,
-  },
-};
-
-/** A key that is bound to the agent `bot`. */
-const makeKey = async (stream: TestStream, more: { readonly scopes?: readonly string[] } = {}) => {
-  const { view, key } = await withOrigin(origin, () =>
-    stream.keys.create({ name: 'bot', role: 'agent', agent: 'bot', worlds: ['default'], ...more }, maker),
-  );
-  return { id: view.id, key: key ?? '' };
-};
+/** With a key that is bound to the agent `bot`. */
 const connectBot = async (stream: TestStream, more: { readonly scopes?: readonly string[] } = {}) => {
-  const { id, key } = await makeKey(stream, more);
+  const { id, key } = await stream.makeKey({ role: 'agent', ...more });
   return { id, client: await stream.connect({ headers: { authorization: `Bearer ${key}` } }) };
 };
 const ask = (stream: TestStream, runId: string, world = 'default') =>
@@ -86,7 +58,7 @@ test('a connection that breaks, or whose key is revoked, hands on what it has', 
   await first.client.nextOf('action');
   first.client.ws.terminate();
   await second.client.nextOf('action');
-  await withOrigin(origin, () => stream.keys.revoke(second.id, maker));
+  await stream.revokeKey(second.id);
   await third.client.nextOf('action');
   third.client.send({ action: 'result', run_id: 'r1', error: { message: 'no', retry: true } });
   expect(await answer).toEqual({ kind: 'error', message: 'no', retry: true });
@@ -130,7 +102,7 @@ test('a connection that does not read is asked for nothing more', async () => {
 
 test('the agent of the guide connects, and does what it is asked', async () => {
   await using stream = await openStream();
-  const { key } = await makeKey(stream);
+  const { key } = await stream.makeKey({ role: 'agent' });
   const example = fileURLToPath(new URL('../../examples/stream/agent.ts', import.meta.url));
   const child = spawn(process.execPath, [example], {
     env: { PATH: process.env['PATH'], CRUCIBLE_URL: `http://127.0.0.1:${stream.port}`, KEY: key },

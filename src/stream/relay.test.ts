@@ -1,42 +1,12 @@
 import { describe, expect, test, vi } from 'vitest';
-import { ALL_PERMISSIONS } from '../access/permission.ts';
 import { createAccess } from '../access/access.ts';
 import { openKeyRing } from '../access/key-ring.ts';
 import { silentLogger as logger } from '../kernel/logger.ts';
-import { withOrigin } from '../kernel/context.ts';
 import { CLOSE, DEFAULT_LIMITS, type StreamLimits } from './protocol.ts';
 import { createRelay } from './relay.ts';
 import { STREAM_PATH } from './stream-server.ts';
 import { connect } from './testing/client.ts';
 import { ADMIN_KEY, openStream, type TestStream } from './testing/open-stream.ts';
-
-const ORIGIN = {
-  source: { kind: 'user', user_id: 'admin' },
-  actor: 'user:admin',
-  world: 'default',
-  correlation_id: 'cor_1',
-  causation_id: null,
-  depth: 0,
-} as const;
-
-const maker = {
-  worlds: undefined,
-  principal: {
-    id: 'admin',
-    actor: ORIGIN.actor,
-    source: ORIGIN.source,
-    worlds: undefined,
-    permissions: ALL_PERMISSIONS,
-  },
-};
-
-const keyOf = async ({ keys }: TestStream, role: 'agent' | 'reader' = 'agent') => {
-  const agent = role === 'agent' ? { agent: 'worker' } : {};
-  const { view, key } = await withOrigin(ORIGIN, () =>
-    keys.create({ name: 'k', role, worlds: ['default'], ...agent }, maker),
-  );
-  return { key: key ?? '', id: view.id };
-};
 
 /** The stream of the server that writes, and that of one that follows it, which relays to `url`. */
 const openTwo = async (options: { readonly url?: string; readonly limits?: Partial<StreamLimits> } = {}) => {
@@ -82,7 +52,7 @@ const connectBy = async (way: (typeof WAYS)[number], url: string, key: string) =
 
 const call = (leader: TestStream, runId: string) =>
   leader.agents.call(
-    { world: 'default', agentId: 'worker' },
+    { world: 'default', agentId: 'bot' },
     { runId, message: { run_id: runId }, timeoutMs: 20_000, signal: new AbortController().signal },
   );
 
@@ -90,7 +60,7 @@ describe('the connection of an agent', () => {
   test.each(WAYS)('is talked with by the server that writes, whoever was asked (%s)', async (way) => {
     await using two = await openTwo();
     const { leader, follower } = two;
-    const { key } = await keyOf(leader);
+    const { key } = await leader.makeKey({ role: 'agent' });
     await using client = await connectBy(way, follower.url, key);
     await client.nextOf('hello');
     expect(client.received.map(({ type }) => type)).toEqual(['hello']);
@@ -100,7 +70,7 @@ describe('the connection of an agent', () => {
     expect(await answered).toEqual({ kind: 'outputs', outputs: { n: 1 } });
     expect(
       await follower.agents.call(
-        { world: 'default', agentId: 'worker' },
+        { world: 'default', agentId: 'bot' },
         {
           runId: 'run_2',
           message: {},
@@ -124,7 +94,7 @@ describe('the connection of an agent', () => {
   test('ends for that server when the client leaves', async () => {
     await using two = await openTwo();
     const { leader, follower } = two;
-    const client = await connectBy('header', follower.url, (await keyOf(leader)).key);
+    const client = await connectBy('header', follower.url, (await leader.makeKey({ role: 'agent' })).key);
     await client.nextOf('hello');
     expect(leader.stream.figures().connections).toBe(1);
     const answered = call(leader, 'run_1');
@@ -137,13 +107,17 @@ describe('the connection of an agent', () => {
   test('is ended as that server ends it: revoked, or stopping', async () => {
     await using two = await openTwo();
     const { leader, follower } = two;
-    const { key, id } = await keyOf(leader);
+    const { key, id } = await leader.makeKey({ role: 'agent' });
     await using revoked = await connectBy('header', follower.url, key);
     await revoked.nextOf('hello');
-    await withOrigin(ORIGIN, () => leader.keys.revoke(id, maker));
+    await leader.revokeKey(id);
     expect((await revoked.closed).code).toBe(CLOSE.policy);
     expect(revoked.received.at(-1)).toMatchObject({ type: 'error', code: 'unauthenticated' });
-    await using other = await connectBy('message', follower.url, (await keyOf(leader)).key);
+    await using other = await connectBy(
+      'message',
+      follower.url,
+      (await leader.makeKey({ role: 'agent' })).key,
+    );
     await other.nextOf('hello');
     await leader.stop();
     expect((await other.closed).code).toBe(CLOSE.restart);
@@ -152,7 +126,7 @@ describe('the connection of an agent', () => {
   test('is told when that server cannot be reached, or breaks', async () => {
     await using two = await openTwo();
     const { leader, follower } = two;
-    const { key } = await keyOf(leader);
+    const { key } = await leader.makeKey({ role: 'agent' });
     await using client = await connectBy('header', follower.url, key);
     await client.nextOf('hello');
     leader.breakAll();
@@ -169,7 +143,7 @@ describe('the connection of an agent', () => {
   test('goes away without a word to anybody when this server stops, also while it is being made', async () => {
     await using two = await openTwo();
     const { leader, follower } = two;
-    const { key } = await keyOf(leader);
+    const { key } = await leader.makeKey({ role: 'agent' });
     await using client = await connectBy('header', follower.url, key);
     const early = connectBy('header', follower.url, key);
     await client.nextOf('hello');
@@ -186,7 +160,11 @@ describe('the connection of an agent', () => {
     const limits = { maxBufferedBytes: 64 * 1024 };
     await using two = await openTwo({ limits });
     const { leader, follower } = two;
-    await using client = await connectBy('header', follower.url, (await keyOf(leader)).key);
+    await using client = await connectBy(
+      'header',
+      follower.url,
+      (await leader.makeKey({ role: 'agent' })).key,
+    );
     await client.nextOf('hello');
     client.send({ action: 'subscribe', id: 's', filters: [{ type: 'custom.a' }], after: 0 });
     await client.nextOf('subscribed');
@@ -205,7 +183,11 @@ describe('the connection of an agent', () => {
 test('others are talked with here', async () => {
   await using two = await openTwo();
   const { leader, follower } = two;
-  await using client = await connectBy('message', follower.url, (await keyOf(leader, 'reader')).key);
+  await using client = await connectBy(
+    'message',
+    follower.url,
+    (await leader.makeKey({ role: 'reader' })).key,
+  );
   await client.nextOf('hello');
   expect([leader.stream.figures().connections, follower.stream.figures().connections]).toEqual([0, 1]);
 });

@@ -1,48 +1,9 @@
 import { expect, test, vi } from 'vitest';
-import { ALL_PERMISSIONS } from '../access/permission.ts';
-import { withOrigin } from '../kernel/context.ts';
-import type { Origin } from '../kernel/origin.ts';
 import { connect } from './testing/client.ts';
-import { ADMIN_KEY, openStream, type TestStream } from './testing/open-stream.ts';
+import { ADMIN_KEY, openStream } from './testing/open-stream.ts';
 
 const ALL = [{ event_type: '*' }];
 const NOTES = [{ event_type: 'custom.note.imported' }];
-const ADMIN = { id: 'admin', actor: 'user:admin' };
-const origin: Origin = {
-  source: { kind: 'user', user_id: 'admin' },
-  actor: 'user:admin',
-  world: 'default',
-  correlation_id: 'cor_1',
-  causation_id: null,
-  depth: 0,
-};
-const maker = {
-  worlds: undefined,
-  principal: { ...ADMIN, source: origin.source, worlds: undefined, permissions: ALL_PERMISSIONS },
-};
-const makeKey = async (
-  stream: TestStream,
-  key: {
-    readonly scopes?: readonly string[];
-    readonly worlds: readonly string[];
-    readonly expires_at?: string;
-  },
-) => {
-  const { scopes, worlds, expires_at } = key;
-  const made = await withOrigin(origin, () =>
-    stream.keys.create(
-      {
-        name: 'test',
-        role: 'reader',
-        worlds,
-        ...(scopes !== undefined && { scopes }),
-        ...(expires_at !== undefined && { expires_at: Date.parse(expires_at) }),
-      },
-      maker,
-    ),
-  );
-  return { id: made.view.id, key: made.key ?? '' };
-};
 
 test('says hello with what a client needs to resume, then answers', async () => {
   await using stream = await openStream();
@@ -168,8 +129,8 @@ test('bad credentials in the header and foreign pages are refused in HTTP', asyn
 
 test('worlds: of the key, of the request, of the subscription; permissions', async () => {
   await using stream = await openStream();
-  const two = await makeKey(stream, { worlds: ['one', 'two'] });
-  const none = await makeKey(stream, { worlds: ['one'], scopes: ['memory:read'] });
+  const two = await stream.makeKey({ role: 'reader', worlds: ['one', 'two'] });
+  const none = await stream.makeKey({ role: 'reader', worlds: ['one'], scopes: ['memory:read'] });
   const start = stream.log.head();
   await stream.publish({ world: 'one' }, { world: 'two' }, { world: 'three' }, { world: 'one' });
   const headers = { authorization: `Bearer ${two.key}` };
@@ -198,17 +159,18 @@ test('worlds: of the key, of the request, of the subscription; permissions', asy
 
 test('a revoked key and an expired one lose their connections', async () => {
   await using stream = await openStream({ limits: { checkpointMs: 5 } });
-  const key = await makeKey(stream, { worlds: ['one'] });
+  const key = await stream.makeKey({ role: 'reader', worlds: ['one'] });
   const headers = { authorization: `Bearer ${key.key}` };
   await using client = await stream.connect({ headers });
   await using other = await stream.connect();
-  await withOrigin(origin, () => stream.keys.revoke(key.id, maker));
+  await stream.revokeKey(key.id);
   expect(await client.nextOf('error')).toMatchObject({ code: 'unauthenticated' });
   expect((await client.closed).code).toBe(1008);
 
-  const short = await makeKey(stream, {
+  const short = await stream.makeKey({
+    role: 'reader',
     worlds: ['one'],
-    expires_at: new Date(stream.clock.nowMs + 60_000).toISOString(),
+    expires_at: stream.clock.nowMs + 60_000,
   });
   await using ending = await stream.connect({ headers: { authorization: `Bearer ${short.key}` } });
   stream.clock.nowMs += 60_001;

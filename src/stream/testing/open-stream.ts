@@ -6,10 +6,13 @@ import { sampleEvent } from '../../../test/support/sample-events.ts';
 import { createAccess, type Access } from '../../access/access.ts';
 import { openKeyRing } from '../../access/key-ring.ts';
 import { KEY_TABLE } from '../../access/key-row.ts';
-import { createKeyService, type KeyService } from '../../access/keys.ts';
+import { createKeyService, type KeyMaker, type NewKey } from '../../access/keys.ts';
+import { ALL_PERMISSIONS } from '../../access/permission.ts';
 import type { NewEvent } from '../../events/envelope.ts';
+import { withOrigin } from '../../kernel/context.ts';
 import { newId } from '../../kernel/ids.ts';
 import { silentLogger as logger } from '../../kernel/logger.ts';
+import type { Origin } from '../../kernel/origin.ts';
 import { createLog, idleReactor } from '../../log/create-log.ts';
 import type { Log } from '../../log/log.ts';
 import { createMemoryDisk, createMemoryStore, type MemoryDisk } from '../../log/memory-store.ts';
@@ -23,12 +26,16 @@ export const ADMIN_KEY = 'an-admin-key-of-thirty-two-characters-or-more';
 
 export interface TestStream extends AsyncDisposable {
   readonly log: Log;
-  readonly keys: KeyService;
   readonly stream: StreamServer;
   readonly agents: ConnectedAgents;
   readonly url: string;
   readonly port: number;
   readonly clock: { nowMs: number };
+  /** As the admin. The role `agent` is bound to the agent `bot`, if no other one is named. */
+  makeKey(
+    key: Partial<NewKey> & Pick<NewKey, 'role'>,
+  ): Promise<{ readonly id: string; readonly key: string }>;
+  revokeKey(id: string): Promise<void>;
   publish(...events: readonly Partial<NewEvent>[]): Promise<readonly number[]>;
   /** With the admin key, after its `hello`. */
   connect(options?: Parameters<typeof connect>[1]): Promise<TestClient>;
@@ -37,6 +44,26 @@ export interface TestStream extends AsyncDisposable {
   /** Ends it like a server that is stopped; the log goes on. */
   stop(): Promise<void>;
 }
+
+const ADMIN: Origin = {
+  source: { kind: 'user', user_id: 'admin' },
+  actor: 'user:admin',
+  world: 'default',
+  correlation_id: 'cor_1',
+  causation_id: null,
+  depth: 0,
+};
+
+const MAKER: KeyMaker = {
+  worlds: undefined,
+  principal: {
+    id: 'admin',
+    actor: ADMIN.actor,
+    source: ADMIN.source,
+    worlds: undefined,
+    permissions: ALL_PERMISSIONS,
+  },
+};
 
 /** The stream over a log in memory, on a free port. */
 export const openStream = async (
@@ -63,6 +90,7 @@ export const openStream = async (
   const { firstAvailable = () => log.firstAvailable(), limits } = options;
   const ring = await openKeyRing({ log, now, logger });
   const access = options.access ?? createAccess({ adminKey: ADMIN_KEY, keys: ring });
+  const keys = createKeyService({ log, ring, now, newId, random: randomBytes, logger });
   const agents = createConnectedAgents();
   const stream = createStreamServer({
     log: { ...log, firstAvailable },
@@ -97,7 +125,6 @@ export const openStream = async (
   return {
     log,
     agents,
-    keys: createKeyService({ log, ring, now, newId, random: randomBytes, logger }),
     stream,
     url,
     port,
@@ -105,6 +132,16 @@ export const openStream = async (
     stop,
     breakAll: () => {
       for (const socket of sockets) socket.destroy();
+    },
+    async makeKey(given) {
+      const bound = given.role === 'agent' ? { agent: 'bot' } : {};
+      const { view, key } = await withOrigin(ADMIN, () =>
+        keys.create({ name: 'test', worlds: ['default'], ...bound, ...given }, MAKER),
+      );
+      return { id: view.id, key: key ?? '' };
+    },
+    async revokeKey(id) {
+      await withOrigin(ADMIN, () => keys.revoke(id, MAKER));
     },
     async publish(...events) {
       const { events: stored } = await log.append({ events: events.map(sampleEvent) });
