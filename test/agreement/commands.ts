@@ -111,12 +111,21 @@ class Compare implements fc.AsyncCommand<Model, Real> {
   toString = (): string => 'compare';
 }
 
-/** @param kills whether processes are killed in the middle */
-export const commands = (options: { readonly kills: boolean; readonly maxCommands: number }) =>
+/**
+ * @param kills whether processes are killed in the middle
+ * @param crowd at most so many operations at once, where it is not a few
+ */
+export const commands = (options: {
+  readonly kills: boolean;
+  readonly maxCommands: number;
+  readonly crowd?: number;
+}) =>
   fc.commands(
     [
       fc.array(plans, { minLength: 1, maxLength: 3 }).map((some) => new Burst(some, undefined)),
-      fc.array(plans, { minLength: 2, maxLength: 6 }).map((some) => new Burst(some, undefined)),
+      fc
+        .array(plans, { minLength: 2, maxLength: options.crowd ?? 6 })
+        .map((some) => new Burst(some, undefined)),
       ...(options.kills
         ? [
             fc
