@@ -1,18 +1,12 @@
 import type { Access } from '../access/access.ts';
 import type { Principal } from '../access/principal.ts';
-import { worldScope } from '../access/principal.ts';
 import { CrucibleError, isCrucibleError } from '../kernel/errors.ts';
-import type { Logger } from '../kernel/logger.ts';
-import type { Log } from '../log/log.ts';
-import { takeSeat, takesActions } from './agent-seat.ts';
-import type { Channel } from './channel.ts';
-import type { ConnectedAgents, Seat } from './connected-agents.ts';
+import { takesActions } from './agent-seat.ts';
+import { beginConversation, type Conversation, type ConversationDeps } from './conversation.ts';
 import type { Arrival } from './credentials.ts';
-import type { FanOut } from './fan-out.ts';
-import { CLOSE, PROTOCOL, errorMessage, parseMessage, requestOf } from './protocol.ts';
-import type { ClientMessage, Result, ServerMessage, StreamLimits } from './protocol.ts';
+import { CLOSE, errorMessage, parseMessage } from './protocol.ts';
+import type { ServerMessage } from './protocol.ts';
 import type { Relay, RelayLine } from './relay.ts';
-import { createSession, type Session } from './session.ts';
 
 /**
  * One connection, from the moment that the socket is open.
@@ -58,17 +52,8 @@ export interface StreamFigures {
   readonly bufferedBytes: number;
 }
 
-export interface ConnectionDeps {
-  readonly log: Pick<Log, 'query' | 'head' | 'firstAvailable'>;
+export interface ConnectionDeps extends ConversationDeps {
   readonly access: Pick<Access, 'authenticate'>;
-  readonly fanOut: FanOut;
-  readonly agents: ConnectedAgents;
-  readonly channel: Channel;
-  readonly limits: StreamLimits;
-  readonly epoch: () => string | null;
-  readonly logger: Logger;
-  /** The `X-Crucible-World` of the request. */
-  readonly world: string | undefined;
   /** Where the connections of agents are talked with; undefined: here. */
   readonly relay?: Relay | undefined;
 }
@@ -78,12 +63,10 @@ const REPLY_BUFFERS = 4;
 const MISSED_HEARTBEATS = 2;
 
 export const createConnection = (deps: ConnectionDeps, arrival: Arrival): Connection => {
-  const { channel, limits, logger, log } = deps;
+  const { channel, limits, logger } = deps;
   let state: 'waiting' | 'authenticating' | 'open' | 'relayed' | 'closed' = 'waiting';
   let line: RelayLine | undefined;
-  let session: Session | undefined;
-  let seat: Seat | undefined;
-  let principal: Principal | undefined;
+  let conversation: Conversation | undefined;
   let missed = 0;
   /** What came while the credentials were looked at. No more than was on its way then. */
   let early: string[] = [];
@@ -100,8 +83,7 @@ export const createConnection = (deps: ConnectionDeps, arrival: Arrival): Connec
     state = 'closed';
     early = [];
     clearTimeout(patience);
-    session?.close();
-    seat?.leave();
+    conversation?.close();
     line?.close();
   };
 
@@ -131,46 +113,12 @@ export const createConnection = (deps: ConnectionDeps, arrival: Arrival): Connec
     if (state === 'closed') return;
     clearTimeout(patience);
     if (deps.relay !== undefined && takesActions(who)) return hand(deps.relay, authorization);
-    const scope = worldScope(who, deps.world);
-    principal = who;
+    conversation = beginConversation(deps, who, (error) => {
+      if (!isCrucibleError(error)) logger.error({ err: error }, 'the log could not be read for the stream');
+      if (state === 'open') tell(errorMessage(error, null));
+      close(CLOSE.overload, 'the log cannot be read now');
+    });
     state = 'open';
-    session = createSession({
-      ...deps,
-      outlet: channel,
-      principal: who,
-      worlds: scope.visible,
-      onFailure: (error) => {
-        if (!isCrucibleError(error)) logger.error({ err: error }, 'the log could not be read for the stream');
-        if (state === 'open') tell(errorMessage(error, null));
-        close(CLOSE.overload, 'the log cannot be read now');
-      },
-    });
-    tell({
-      type: 'hello',
-      protocol: PROTOCOL,
-      epoch: deps.epoch(),
-      head: log.head(),
-      first_available: log.firstAvailable(),
-      heartbeat_ms: limits.heartbeatMs,
-    });
-    seat = takeSeat(deps.agents, {
-      principal: who,
-      worlds: scope.visible,
-      ready: () => state === 'open' && channel.buffered() <= limits.maxBufferedBytes,
-      send: (action) => channel.send(JSON.stringify({ type: 'action', ...action })),
-    });
-  };
-
-  const takeResult = ({ run_id: runId, outputs, error }: Result): void => {
-    if (seat === undefined) {
-      throw new CrucibleError('forbidden', 'This connection takes no actions, so it has no results', {
-        hint: 'Connect with a key that is bound to the agent and holds agent:execute.',
-      });
-    }
-    seat.answer(runId, {
-      ...(outputs !== undefined && { outputs }),
-      ...(error !== undefined && { error }),
-    });
   };
 
   const authenticate = async (key: string): Promise<void> => {
@@ -185,22 +133,6 @@ export const createConnection = (deps: ConnectionDeps, arrival: Arrival): Connec
     // Also when it is refused: its answer to the end must be read. A relay does so itself, when it is open.
     if (line === undefined) channel.resume();
     for (const text of early.splice(0)) onText(text);
-  };
-
-  const act = (message: ClientMessage, session: Session): void => {
-    switch (message.action) {
-      case 'auth':
-        throw new CrucibleError('conflict', 'This connection is authenticated already');
-      case 'subscribe':
-        return session.subscribe(message);
-      case 'unsubscribe':
-        return session.unsubscribe(message);
-      case 'result':
-        return takeResult(message);
-      case 'ping':
-        return tell({ type: 'pong' });
-      case 'pong':
-    }
   };
 
   /** A client that asks and does not read the answers would fill the memory. */
@@ -236,13 +168,8 @@ export const createConnection = (deps: ConnectionDeps, arrival: Arrival): Connec
     if (state === 'closed' || !mayAnswer()) return;
     if (state === 'waiting') return onFirst(text);
     if (line !== undefined) return passOn(line, text);
-    if (state === 'authenticating' || session === undefined) return void early.push(text);
-    try {
-      act(parseMessage(text), session);
-    } catch (error) {
-      if (!isCrucibleError(error)) logger.error({ err: error }, 'a message of the stream failed');
-      tell(errorMessage(error, requestOf(text)));
-    }
+    if (conversation === undefined) return void early.push(text);
+    conversation.take(text);
   };
 
   const patience = setTimeout(() => {
@@ -284,21 +211,20 @@ export const createConnection = (deps: ConnectionDeps, arrival: Arrival): Connec
       if (state === 'open') tell({ type: 'ping' });
     },
     tick(nowMs) {
-      if (state !== 'open') return;
-      if (principal?.expiresAt !== undefined && principal.expiresAt <= nowMs) {
+      if (state !== 'open' || conversation === undefined) return;
+      const { expiresAt } = conversation.principal;
+      if (expiresAt !== undefined && expiresAt <= nowMs)
         refuse(new CrucibleError('unauthenticated', 'The credentials have expired'));
-        return;
-      }
-      session?.checkpoint();
+      else conversation.checkpoint();
     },
     revoked(principalId) {
-      if (state !== 'open' || principal?.id !== principalId) return;
+      if (state !== 'open' || conversation?.principal.id !== principalId) return;
       refuse(new CrucibleError('unauthenticated', 'The credentials were revoked'));
     },
     close,
     figures: () => ({
-      subscriptions: session?.subscriptions ?? 0,
-      reading: session?.reading ?? 0,
+      subscriptions: conversation?.subscriptions ?? 0,
+      reading: conversation?.reading ?? 0,
       bufferedBytes: channel.buffered(),
     }),
   };
