@@ -7,13 +7,14 @@ export const hasEnded = (run: Pick<Run, 'finished_at'>): boolean => run.finished
 /** Waits for the end of runs, by following the commits. */
 export interface RunWatch {
   /**
-   * Resolves when the run has ended or the time is over, whichever comes first.
+   * Resolves when the run has ended, the time is over or this process is asked to stop, whichever comes first.
    * @param isOver asked once, after the watch has begun: an end before that is not missed
    */
   untilEnded(runId: string, timeoutMs: number, isOver: () => Promise<boolean>): Promise<void>;
 }
 
-export const createRunWatch = (log: Pick<Log, 'onCommit'>): RunWatch => {
+/** @param stop aborted when this process is asked to stop: who only waits must not keep others from taking its place */
+export const createRunWatch = (log: Pick<Log, 'onCommit'>, stop?: AbortSignal): RunWatch => {
   const waiting = new Map<string, Set<() => void>>();
   log.onCommit(({ changed }) => {
     if (waiting.size === 0) return;
@@ -21,6 +22,9 @@ export const createRunWatch = (log: Pick<Log, 'onCommit'>): RunWatch => {
       if (table !== RUN_TABLE.name || row['finished_at'] === null) continue;
       for (const wake of waiting.get(row.id) ?? []) wake();
     }
+  });
+  stop?.addEventListener('abort', () => {
+    for (const wakers of waiting.values()) for (const wake of wakers) wake();
   });
 
   return {
@@ -30,7 +34,7 @@ export const createRunWatch = (log: Pick<Log, 'onCommit'>): RunWatch => {
       waiting.set(runId, wakers.add(resolve));
       const timer = setTimeout(resolve, timeoutMs);
       try {
-        if (!(await isOver())) await promise;
+        if (!(await isOver()) && stop?.aborted !== true) await promise;
       } finally {
         clearTimeout(timer);
         wakers.delete(resolve);

@@ -75,10 +75,12 @@ export const openAgents = (
     readonly logger: Logger;
     /** Another process writes, and notes the worlds that are written to. */
     readonly following?: boolean;
+    /** Aborted when this process is asked to stop. */
+    readonly stop?: AbortSignal | undefined;
   },
   closers: Closers,
 ): AgentServices => {
-  const { log, writer, egress, sandbox, runs, logger } = deps;
+  const { log, writer, egress, sandbox, runs, logger, stop } = deps;
   const shared = { log, writer, clock };
   const worlds = createWorldService({ ...shared, holds: holdsOf(log), logger });
   const looked = deps.following ? undefined : worlds.start();
@@ -88,7 +90,7 @@ export const openAgents = (
   });
   return {
     agents: createAgentService({ ...shared, egress, sandbox }),
-    actions: createActionService({ log, writer, runs, watch: createRunWatch(log) }),
+    actions: createActionService({ log, writer, runs, watch: createRunWatch(log, stop) }),
     messages: createMessageService({ log, writer, newId }),
     rooms: createRoomService(shared),
     tools: createToolService(shared),

@@ -93,7 +93,7 @@ export const openServices = async (
   const runs = createRunService({ log, policies, buildEvent, clock });
   return {
     ...openAgents(
-      { log: acting, writer, egress, sandbox, runs, logger: logger('agents'), following },
+      { log: acting, writer, egress, sandbox, runs, logger: logger('agents'), following, stop: deps.stop },
       closers,
     ),
     events,
