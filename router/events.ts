@@ -229,6 +229,7 @@ export const createEventsRouter = (
         const { version = entry.version } = input;
         if (version === entry.version) return entry;
         const older = services.customTypes.versions(entry.type).find((one) => one.version === version);
+        // With the version it is the address of a schema, as CloudEvents name it.
         if (older === undefined) throw new CrucibleError('not_found', `${entry.type} has no such version`);
         return { ...entry, ...typeView(older) };
       }),

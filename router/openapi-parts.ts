@@ -32,7 +32,7 @@ const PROBLEMS: Readonly<Record<string, readonly [description: string, code: Err
   400: ['The request could not be read', 'malformed_request', 'The body is not JSON'],
   401: ['No valid credentials', 'unauthenticated', 'The request carries no credentials'],
   403: ['The caller may not do this', 'forbidden', 'These credentials lack the permission hook:write'],
-  404: ['No such thing, or none that the caller may see', 'not_found', 'There is no run of that id'],
+  404: ['What the path names is not there, or not for the caller', 'not_found', 'There is no run of that id'],
   409: [
     'The state of the thing does not allow this',
     'already_exists',
@@ -41,7 +41,11 @@ const PROBLEMS: Readonly<Record<string, readonly [description: string, code: Err
   410: ['The position has been removed by retention', 'position_expired', 'The first position kept is 1200'],
   413: ['The request is too large', 'payload_too_large', 'The body may be 1 MiB'],
   415: ['The content type is not supported', 'unsupported_media_type', 'The body must be application/json'],
-  422: ['The request is not valid', 'invalid', 'An event needs a payload, a JSON object at payload'],
+  422: [
+    'The request is not valid, or names what is not there',
+    'invalid',
+    'An event needs a payload, a JSON object at payload',
+  ],
   429: ['Too many requests', 'rate_limited', 'Too many requests of this address'],
   431: ['The headers, the address included, are too large', 'payload_too_large', 'The headers are too large'],
   500: ['Something failed on our side', 'internal', 'Something failed; the log has it under the request id'],

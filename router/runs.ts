@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { CrucibleError } from '../src/kernel/errors.ts';
+import { named } from '../src/kernel/references.ts';
 import type { Caller, RequestContext } from './context.ts';
 import { cursorOfId, idOfCursor } from './cursor.ts';
 import type { Services } from './services.ts';
@@ -51,7 +52,7 @@ export const createRunsRouter = (services: Pick<Services, 'events' | 'runs' | 'w
     { event_id: id = '', state, cursor, limit }: z.output<typeof listSchema>,
     caller: Caller,
   ) => {
-    const event = await services.events.get(id, caller.scope.visible);
+    const event = await named('event_id', () => services.events.get(id, caller.scope.visible));
     const after = cursor === undefined ? undefined : idOfCursor(cursor);
     const all = (await runs.ofEvent(event.position)).filter(
       (run) => (after === undefined || run.target > after) && (state === undefined || run.state === state),

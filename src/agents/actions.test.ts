@@ -59,7 +59,11 @@ describe('an action that is asked for', () => {
       code: 'invalid',
       issues: [{ path: 'inputs.q' }],
     });
-    await expect(ask(a, 'stop')).rejects.toMatchObject({ code: 'not_found', hint: 'It has go.' });
+    await expect(ask(a, 'stop')).rejects.toMatchObject({
+      code: 'invalid',
+      hint: 'It has go.',
+      issues: [{ path: 'action' }],
+    });
     await expect(
       a.as('lab', () => a.actions.execute('bot', { action: 'go', inputs: {} }, { waitMs: 0 })),
     ).rejects.toMatchObject({ code: 'not_found' });

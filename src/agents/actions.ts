@@ -20,13 +20,15 @@ export interface RunReads {
   ofEvent(eventPosition: number): Promise<readonly Run[]>;
 }
 
-/** @throws CrucibleError `not_found`, `invalid` */
+/** @throws CrucibleError `invalid`: it has no such action, or the inputs do not fit */
 const assertFits = (agent: AgentRow, name: string, inputs: JsonObject): void => {
   const action = agent.actions.find((offered) => offered.name === name);
   if (action === undefined) {
     const offered = agent.actions.map((each) => each.name).join(', ');
-    throw new CrucibleError('not_found', `The agent ${agent.agent} has no action ${JSON.stringify(name)}.`, {
+    const message = `The agent ${agent.agent} has no action ${JSON.stringify(name)}.`;
+    throw new CrucibleError('invalid', message, {
       hint: offered === '' ? 'It has none at all.' : `It has ${offered}.`,
+      issues: [{ path: 'action', message }],
     });
   }
   const issues = issuesBelow('inputs', checkOf(action.inputs)(inputs));

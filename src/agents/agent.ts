@@ -61,7 +61,7 @@ export interface ActionService {
    * Has an agent do something. The request is committed with its run before this waits for anything, so that whoever goes
    * away changes nothing; under a known idempotency key it waits for the run of the first request.
    * @param waitMs how long to wait for its end
-   * @throws CrucibleError `not_found`, `invalid`, and those of `Log.append`
+   * @throws CrucibleError `not_found` (the agent), `invalid` (the action, or its inputs), and those of `Log.append`
    */
   execute(
     id: string,
@@ -78,7 +78,7 @@ interface SentMessage {
 }
 
 export interface MessageService {
-  /** @throws CrucibleError `not_found`, `forbidden` (not a member), `payload_too_large` */
+  /** @throws CrucibleError `not_found` (the sender), `invalid` (whom it is for), `forbidden` (not a member), `payload_too_large` */
   send(
     from: string,
     message: { readonly content: string } & ({ readonly to: string } | { readonly room: string }),
@@ -107,7 +107,7 @@ export interface RoomService {
   members(world: string, room: string, page: IdPage): Promise<readonly { readonly id: string }[]>;
   /** Every member leaves it. @throws CrucibleError `not_found` */
   remove(room: string): Promise<void>;
-  /** Once more is the same as once. @throws CrucibleError `not_found`, `conflict` (full) */
+  /** Once more is the same as once. @throws CrucibleError `not_found` (the agent), `invalid` (the room), `conflict` (full) */
   join(agent: string, room: string, options?: Once): Promise<void>;
   /** @throws CrucibleError `not_found`: there is no such agent, or it is not in that room */
   leave(agent: string, room: string): Promise<void>;

@@ -1,5 +1,6 @@
 import { CrucibleError } from '../kernel/errors.ts';
 import type { NewId } from '../kernel/ids.ts';
+import { named } from '../kernel/references.ts';
 import type { Log } from '../log/log.ts';
 import type { Proposal } from '../state/change.ts';
 import type { StateWriter } from '../state/writer.ts';
@@ -34,13 +35,14 @@ export const createMessageService = ({
 }): MessageService => {
   const { records } = log;
 
-  /** Who gets it. @throws CrucibleError `not_found`, `forbidden` */
+  /** Who gets it. @throws CrucibleError `invalid` for nobody there, `forbidden` */
   const recipientsOf = async (
     sender: AgentRow,
     message: { readonly to: string } | { readonly room: string },
   ): Promise<readonly string[]> => {
-    if ('to' in message) return [(await findAgent(records, sender.world, message.to)).agent];
-    const room = await findRoom(records, sender.world, message.room);
+    if ('to' in message)
+      return [(await named('to', () => findAgent(records, sender.world, message.to))).agent];
+    const room = await named('room', () => findRoom(records, sender.world, message.room));
     if (!sender.rooms.includes(message.room))
       throw new CrucibleError('forbidden', `The agent ${sender.agent} is not in the room ${message.room}.`, {
         hint: 'Only members send to a room: join it first, by POST /agents/{id}/rooms.',

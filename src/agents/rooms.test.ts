@@ -55,7 +55,11 @@ describe('a room', () => {
       await a.rooms.join('b', 'research');
       await a.rooms.remove('research');
       await expect(a.rooms.remove('research')).rejects.toMatchObject({ code: 'not_found' });
-      await expect(a.rooms.join('a', 'research')).rejects.toMatchObject({ code: 'not_found' });
+      await expect(a.rooms.join('a', 'research')).rejects.toMatchObject({
+        code: 'invalid',
+        issues: [{ path: 'room' }],
+      });
+      await expect(a.rooms.join('nobody', 'research')).rejects.toMatchObject({ code: 'not_found' });
     });
     expect((await a.events()).slice(-3)).toMatchObject([
       { type: 'agent.left_room', payload: { agent_id: 'a', reason: 'room_deleted' } },
@@ -112,8 +116,14 @@ describe('a message', () => {
       const send = (from: string, to: { to: string } | { room: string }, content = 'x') =>
         a.messages.send(from, { ...to, content });
       await expect(send('a', { room: 'research' })).rejects.toMatchObject({ code: 'forbidden' });
-      await expect(send('a', { room: 'nowhere' })).rejects.toMatchObject({ code: 'not_found' });
-      await expect(send('a', { to: 'nobody' })).rejects.toMatchObject({ code: 'not_found' });
+      await expect(send('a', { room: 'nowhere' })).rejects.toMatchObject({
+        code: 'invalid',
+        issues: [{ path: 'room' }],
+      });
+      await expect(send('a', { to: 'nobody' })).rejects.toMatchObject({
+        code: 'invalid',
+        issues: [{ path: 'to' }],
+      });
       await expect(send('nobody', { to: 'a' })).rejects.toMatchObject({ code: 'not_found' });
       await expect(send('a', { to: 'b' }, 'x'.repeat(2_000_000))).rejects.toMatchObject({
         code: 'payload_too_large',

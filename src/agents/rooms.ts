@@ -1,5 +1,6 @@
 import type { Clock } from '../kernel/clock.ts';
 import { CrucibleError } from '../kernel/errors.ts';
+import { named } from '../kernel/references.ts';
 import type { Log } from '../log/log.ts';
 import type { Change } from '../state/change.ts';
 import type { StateWriter } from '../state/writer.ts';
@@ -125,7 +126,7 @@ export const createRoomService = ({
       const world = currentWorld();
       await writer.write(async () => {
         const member = await findAgent(records, world, agent);
-        const row = await findRoom(records, world, room);
+        const row = await named('room', () => findRoom(records, world, room));
         if (member.rooms.includes(room)) return { change: NOTHING };
         assertRoomLeft(member, row);
         return { change: joining(member, row, clock.now()) };

@@ -121,8 +121,14 @@ describe('of all targets', () => {
     expect(await asked(undefined, { after: 'hook:a', limit: 1 })).toEqual([['hook:b', true]]);
   });
 
-  test('one that is not there, or not seen, is not found', async () => {
-    await expect(asked(undefined, { target: 'hook:none' })).rejects.toMatchObject({ code: 'not_found' });
-    await expect(asked(['default'], { target: 'hook:b' })).rejects.toMatchObject({ code: 'not_found' });
+  test('one that is not there, or not seen, is no target', async () => {
+    await expect(asked(undefined, { target: 'hook:none' })).rejects.toMatchObject({
+      code: 'invalid',
+      issues: [{ path: 'target' }],
+    });
+    await expect(asked(['default'], { target: 'hook:b' })).rejects.toMatchObject({
+      code: 'invalid',
+      issues: [{ path: 'target' }],
+    });
   });
 });

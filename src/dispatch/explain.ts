@@ -32,7 +32,7 @@ export interface Explanation {
 export interface Explanations {
   /**
    * In the order of the targets' ids. Those of other worlds than `worlds` do not exist for the caller.
-   * @throws CrucibleError `not_found` where the one target that is asked for is not there, and left no run either
+   * @throws CrucibleError `invalid` where the one target that is asked for is not there, and left no run either
    */
   of(
     event: CrucibleEvent,
@@ -172,7 +172,8 @@ export const createExplanations = ({
       .toSorted((a, b) => (a < b ? -1 : 1))
       .slice(0, limit);
     if (asked !== undefined && ids.length === 0 && after === undefined)
-      throw new CrucibleError('not_found', `There is no target ${asked}`, {
+      throw new CrucibleError('invalid', `There is no target ${asked}`, {
+        issues: [{ path: 'target', message: `There is no target ${asked}` }],
         hint: 'write hook:<name>, webhook:<id> or agent:<world>/<id>; without a target, all are explained',
       });
     return ids.flatMap((id): readonly Explanation[] => {

@@ -141,9 +141,9 @@ export interface GraphService {
   node(world: string, id: string): Promise<NodeView>;
   /** In the order of their ids. */
   edges(world: string, query: EdgeQuery): Promise<EdgePage>;
-  /** @throws CrucibleError `not_found` */
+  /** @throws CrucibleError `invalid` (`start`) */
   traverse(world: string, query: TraverseQuery): Promise<TraverseView>;
-  /** @throws CrucibleError `not_found`, `invalid` (from itself to itself), and those of `StateWriter.write` */
+  /** @throws CrucibleError `invalid` (`from`, `to`; from itself to itself), and those of `StateWriter.write` */
   paths(world: string, query: PathQuery): Promise<PathsView>;
   /** @throws CrucibleError those of `StateWriter.write` */
   communities(world: string, query: CommunityQuery): Promise<CommunitiesView>;

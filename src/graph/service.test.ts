@@ -140,7 +140,10 @@ describe('a traversal', () => {
     expect(await near({ types: ['cites'] })).toEqual(['a 0', 'd 1']);
     await change([link('a', 'e', 'cites')]);
     expect(await near({ direction: 'out', depth: 1 })).toEqual(['a 0', 'b 1', 'e 1']);
-    await expect(near({ start: 'msg_nobody' })).rejects.toMatchObject({ code: 'not_found' });
+    await expect(near({ start: 'msg_nobody' })).rejects.toMatchObject({
+      code: 'invalid',
+      issues: [{ path: 'start' }],
+    });
   });
 });
 
@@ -182,9 +185,13 @@ describe('paths', () => {
     const { paths, told } = await open([link('a', 'b'), link('c', 'd')]);
     expect(await paths({ from: 'msg_a', to: 'msg_d' })).toEqual({ paths: [], truncated: false });
     await expect(paths({ from: 'msg_a', to: 'msg_a' })).rejects.toMatchObject({ code: 'invalid' });
-    await expect(paths({ from: 'msg_a', to: 'msg_x' })).rejects.toMatchObject({ code: 'not_found' });
+    await expect(paths({ from: 'msg_a', to: 'msg_x' })).rejects.toMatchObject({
+      code: 'invalid',
+      issues: [{ path: 'to' }],
+    });
     await expect(paths({ from: 'msg_a', to: 'msg_b' }, 'elsewhere')).rejects.toMatchObject({
-      code: 'not_found',
+      code: 'invalid',
+      issues: [{ path: 'from' }, { path: 'to' }],
     });
     expect(await told('graph.path_discovered')).toEqual([]);
   });

@@ -1,5 +1,6 @@
 import type { Clock } from '../kernel/clock.ts';
 import { CrucibleError } from '../kernel/errors.ts';
+import { allNamed, named } from '../kernel/references.ts';
 import type { Log } from '../log/log.ts';
 import type { StateWriter } from '../state/writer.ts';
 import type { Analyst } from './analysis/analyst.ts';
@@ -109,7 +110,7 @@ export const createGraphService = ({ log, view, writer, analyst, clock }: GraphS
 
     async traverse(world, { start, depth, limit, ...options }) {
       const graph = await view.world(world);
-      const found = traverse(nodeIn(graph, start), {
+      const found = traverse(await named('start', () => nodeIn(graph, start)), {
         ...walkOf(options),
         depth,
         maxNodes: limit,
@@ -136,7 +137,10 @@ export const createGraphService = ({ log, view, writer, analyst, clock }: GraphS
           issues: [{ path: 'to', message }],
         });
       }
-      const [from, to] = [nodeIn(graph, query.from), nodeIn(graph, query.to)];
+      const [from, to] = await allNamed([
+        ['from', () => nodeIn(graph, query.from)],
+        ['to', () => nodeIn(graph, query.to)],
+      ]);
       const found = findPaths(from, to, walkOf(query), query);
       const answer = pathsView(world, found);
       const findings = found.paths.map((path) => pathFinding(graph, path));

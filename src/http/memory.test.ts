@@ -124,7 +124,8 @@ describe('the REST of memories', () => {
     ],
     ['a hash that is none', 'PUT', ({ a }) => `/${a}`, () => ({ expected_hash: 'x' }), 422, 'expected_hash'],
     ['a link to itself', 'POST', ({ a }) => `/${a}/link`, ({ a }) => ({ to: a }), 422, 'to'],
-    ['a link to nobody', 'POST', ({ a }) => `/${a}/link`, () => ({ to: newId('msg') }), 404, ''],
+    ['a link to nobody', 'POST', ({ a }) => `/${a}/link`, () => ({ to: newId('msg') }), 422, 'to'],
+    ['to unlink nobody', 'POST', ({ a }) => `/${a}/unlink`, () => ({ to: newId('msg') }), 422, 'to'],
     ['a link to another world', 'POST', ({ a }) => `/${a}/link`, ({ lab }) => ({ to: lab }), 422, 'to'],
     [
       'a link type of the graph',
@@ -149,6 +150,14 @@ describe('the REST of memories', () => {
     ],
     ['too few to consolidate', 'POST', () => '/consolidate', ({ a }) => ({ ids: [a] }), 422, 'ids'],
     ['the same twice', 'POST', () => '/consolidate', ({ a }) => ({ ids: [a, a] }), 422, 'ids'],
+    [
+      'one that there is not',
+      'POST',
+      () => '/consolidate',
+      ({ a }) => ({ ids: [a, newId('msg')] }),
+      422,
+      'ids.1',
+    ],
     ['two worlds as one', 'POST', () => '/consolidate', ({ a, lab }) => ({ ids: [a, lab] }), 422, 'ids'],
     [
       'content and strategy',

@@ -1,4 +1,5 @@
 import { CrucibleError } from '../kernel/errors.ts';
+import { allNamed } from '../kernel/references.ts';
 import type { Proposal } from '../state/change.ts';
 import { assertNoFile, changeable, firstAnswer, type MemoryDeps } from './dependencies.ts';
 import { addMemory, readDraft } from './draft.ts';
@@ -41,8 +42,11 @@ const consolidatedContent = (strategy: ConsolidationStrategy, contents: readonly
 export const createConsolidate = (deps: MemoryDeps): MemoryService['consolidate'] => {
   const { reader, write, newId, clock } = deps;
 
-  const worldOf = async (ids: readonly string[], visible: readonly string[] | undefined): Promise<string> => {
-    const cards = await Promise.all(ids.map((id) => reader.card(id, visible)));
+  const worldOf = async (
+    given: readonly string[],
+    visible: readonly string[] | undefined,
+  ): Promise<string> => {
+    const cards = await eachOf(given, (id) => reader.card(id, visible));
     const worlds = [...new Set(cards.map(({ world }) => world))];
     const [world] = worlds;
     if (world !== undefined && worlds.length === 1) return world;
@@ -55,10 +59,10 @@ export const createConsolidate = (deps: MemoryDeps): MemoryService['consolidate'
     checkInput(input, ids);
     const first = await firstAnswer(deps, idempotency);
     if (first !== undefined) return reader.detail(idOfAnswer(first), visible);
-    const world = await worldOf(ids, visible);
+    const world = await worldOf(input.ids, visible);
     const { actor } = callersOrigin();
     const id = newId('msg');
-    const seen = await Promise.all(ids.map((source) => reader.detail(source, visible)));
+    const seen = await eachOf(input.ids, (source) => reader.detail(source, visible));
     const eldestFirst = seen.toSorted((a, b) => a.created_at - b.created_at || (a.id < b.id ? -1 : 1));
     const draft = readDraft({
       content:
@@ -75,7 +79,7 @@ export const createConsolidate = (deps: MemoryDeps): MemoryService['consolidate'
     const answer = await write({ world, intended, idempotency }, async (plan, passed) => {
       const { summary } = payloadOf(passed, 'memory.consolidated');
       const final = draftOfCreated(payloadOf(passed, 'memory.created', 1));
-      const sources = (await sourcesOf(plan, ids)).toSorted(byAge);
+      const sources = (await sourcesOf(plan, input.ids)).toSorted(byAge);
       assertUnchanged(sources, seen);
       for (const { card, row } of sources) {
         const { content = '', former_content: _none, ...kept } = row;
@@ -115,17 +119,19 @@ const checkInput = (input: ConsolidateInput, ids: readonly string[]): void => {
   if (first !== undefined) throw new CrucibleError('invalid', `${first.path} ${first.message}`, { issues });
 };
 
-const sourcesOf = async (plan: MemoryPlan, ids: readonly string[]): Promise<readonly Source[]> => {
-  await plan.load(ids);
-  const sources: Source[] = [];
-  for (const id of ids) {
+/** Each memory once, under the place where it was first given. @throws CrucibleError `invalid` for those that are not there */
+const eachOf = <T>(given: readonly string[], look: (id: string) => Promise<T>): Promise<T[]> =>
+  allNamed([...new Set(given)].map((id) => [`ids.${given.indexOf(id)}`, () => look(id)]));
+
+const sourcesOf = async (plan: MemoryPlan, given: readonly string[]): Promise<readonly Source[]> => {
+  await plan.load([...new Set(given)]);
+  return eachOf(given, async (id) => {
     const card = await changeable(plan, id);
     assertNoFile(card);
     const row = await plan.memory(id);
     if (row === undefined) throw new CrucibleError('internal', `The memory ${id} has a card and no content`);
-    sources.push({ card, row });
-  }
-  return sources;
+    return { card, row };
+  });
 };
 
 /** What the new memory says was made of what they said then. */

@@ -1,6 +1,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { NewId } from '../kernel/ids.ts';
 import type { JsonObject } from '../kernel/json.ts';
+import { named } from '../kernel/references.ts';
 import type { Idempotency, Log } from '../log/log.ts';
 import type { CardRow } from './tables.ts';
 import { isVisible, noSuchMemory, type MemoryReader } from './reader.ts';
@@ -61,14 +62,17 @@ export const assertNoFile = (card: CardRow): void => {
   );
 };
 
-/** @throws CrucibleError `not_found` (also where the caller cannot look), `invalid` for one of another world */
+/**
+ * Of the memory that `to` names.
+ * @throws CrucibleError `invalid`: not there (also where the caller cannot look), or of another world
+ */
 export const assertSameWorld = async (
   { reader }: Pick<MemoryDeps, 'reader'>,
   world: string,
   id: string,
   visible: readonly string[] | undefined,
 ): Promise<void> => {
-  const card = await reader.card(id, visible);
+  const card = await named('to', () => reader.card(id, visible));
   if (card.world === world || !isVisible(card.world, visible)) return;
   const message = `The memory ${id} lies in the world ${card.world}, not in ${world}`;
   throw new CrucibleError('invalid', `${message}: links stay within one world`, {

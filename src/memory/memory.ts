@@ -186,21 +186,21 @@ export interface MemoryService {
     readonly after?: string;
     readonly limit: number;
   }): Promise<{ readonly data: readonly MemoryView[]; readonly last: string | undefined }>;
-  /** @throws CrucibleError `not_found` (`linked_to`), `invalid`, `embeddings_unavailable` */
+  /** @throws CrucibleError `invalid`, `embeddings_unavailable` */
   query(query: MemoryQuery, context?: Pick<WriteContext, 'visible'>): Promise<QueryAnswer>;
   /** @throws CrucibleError `not_found`, `expectation_failed` (the hash), `conflict` (consolidated), `managed_by_file`, `invalid` */
   update(id: string, input: MemoryUpdate, context?: WriteContext): Promise<MemoryDetail>;
   /** @throws CrucibleError `not_found`, `managed_by_file` */
   remove(id: string, context?: WriteContext & { readonly reason?: string }): Promise<void>;
-  /** @throws CrucibleError `not_found`, `invalid` (itself, a kind that the graph keeps for itself, another world), `conflict` */
+  /** @throws CrucibleError `not_found`, `invalid` (`to`; a kind that the graph keeps for itself), `conflict` */
   link(id: string, input: LinkInput, context?: WriteContext): Promise<MemoryDetail>;
-  /** @throws CrucibleError `not_found`, `conflict` (the link stands in the text) */
+  /** @throws CrucibleError `not_found`, `invalid` (`to`), `conflict` (the link stands in the text) */
   unlink(id: string, input: Omit<LinkInput, 'strength'>, context?: WriteContext): Promise<MemoryDetail>;
   /** @throws CrucibleError `not_found`, `invalid` */
   tag(id: string, tag: string, context?: WriteContext): Promise<MemoryDetail>;
   /** @throws CrucibleError `not_found`, `conflict` (the tag stands in the text) */
   untag(id: string, tag: string, context?: WriteContext): Promise<MemoryDetail>;
-  /** @throws CrucibleError `not_found`, `conflict`, `managed_by_file`, `invalid` */
+  /** @throws CrucibleError `invalid` (`ids` too), `conflict`, `managed_by_file` */
   consolidate(input: ConsolidateInput, context?: WriteContext): Promise<MemoryDetail>;
   /** In the world of the origin. Memories that a file manages stay. */
   prune(input: PruneInput, context?: WriteContext): Promise<PruneAnswer>;

@@ -78,7 +78,7 @@ describe('a query', () => {
     expect(await notes.find({ linked_to: linked })).toEqual(['Soil', 'Attention']);
     expect(await notes.find({ linked_to: linked, text: 'worms' })).toEqual(['Soil']);
     const elsewhere = notes.ask({ linked_to: notes.idOf('Elsewhere') });
-    await expect(elsewhere).rejects.toMatchObject({ code: 'not_found' });
+    await expect(elsewhere).rejects.toMatchObject({ code: 'invalid', issues: [{ path: 'linked_to' }] });
   });
 
   it('by time, to the millisecond', async () => {
@@ -156,7 +156,7 @@ describe('a query', () => {
     [{ text: '…' }, 'invalid'],
     [{ tags: ['ai'] }, 'invalid'],
     [{ page: 1_001 }, 'invalid'],
-    [{ linked_to: 'msg_none' }, 'not_found'],
+    [{ linked_to: 'msg_none' }, 'invalid'],
   ])('refuses %j', async (query, code) => {
     await using notes = await openNotes();
     await expect(notes.ask(query)).rejects.toSatisfy(

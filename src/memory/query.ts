@@ -1,4 +1,5 @@
 import { CrucibleError } from '../kernel/errors.ts';
+import { named } from '../kernel/references.ts';
 import type { Log } from '../log/log.ts';
 import type { RowsRead } from '../log/rows-read.ts';
 import { cardsByAge, readCards, taggedWith } from './candidates.ts';
@@ -46,7 +47,9 @@ export const createQuery =
     const { log, reader } = deps;
     const wanted = { ...query, tags: (query.tags ?? []).map(readTag) };
     checkPage(query);
-    const target = query.linked_to === undefined ? undefined : await reader.card(query.linked_to, visible);
+    const { linked_to: linkedTo } = query;
+    const target =
+      linkedTo === undefined ? undefined : await named('linked_to', () => reader.card(linkedTo, visible));
     const meant = query.semantic === undefined ? undefined : await byMeaning(deps, query.semantic, visible);
     const texts = [query.text, meant === 'not configured' ? query.semantic : undefined].filter(
       (text) => text !== undefined,

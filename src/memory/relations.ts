@@ -1,4 +1,5 @@
 import { CrucibleError } from '../kernel/errors.ts';
+import { named } from '../kernel/references.ts';
 import type { Proposal } from '../state/change.ts';
 import { assertSameWorld, changeable, firstAnswer, type MemoryDeps } from './dependencies.ts';
 import type { MemoryService } from './memory.ts';
@@ -32,7 +33,7 @@ export const createRelations = (
       await write({ world, intended, idempotency }, async (plan, passed) => {
         payloadOf(passed, 'memory.linked');
         const card = await changeable(plan, id);
-        await linkable(plan, to);
+        await named('to', () => linkable(plan, to));
         const others = card.added_links.filter((link) => !(link.to === to && link.kind === kind));
         const before = card.added_links.find((link) => link.to === to && link.kind === kind);
         if (before === undefined && others.length >= MAX_ADDED)

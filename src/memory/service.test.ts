@@ -138,7 +138,9 @@ describe('creating a memory', () => {
     const refused = await errorOf(() =>
       open.in('b', () => open.service.link(there.id, { to: here.id }, { visible: ['b'] })),
     );
-    expect(refused.code).toBe('not_found');
+    // The same as of an id that nobody has.
+    const message = `There is no memory ${JSON.stringify(here.id)}`;
+    expect(refused).toMatchObject({ code: 'invalid', message, issues: [{ path: 'to', message }] });
     const crossing = await errorOf(() => open.in('b', () => open.service.link(there.id, { to: here.id })));
     expect(crossing.code).toBe('invalid');
     expect((await open.service.list({ visible: ['b'], limit: 10 })).data.map(({ id }) => id)).toEqual([
@@ -476,7 +478,7 @@ describe('links and tags beside the text', () => {
 
   it.each([
     ['itself', (id: string, _other: string) => ({ to: id }), 'invalid'],
-    ['nobody', () => ({ to: newId('msg') }), 'not_found'],
+    ['nobody', () => ({ to: newId('msg') }), 'invalid'],
     ['a kind of the graph', (_: string, other: string) => ({ to: other, link_type: 'tagged' }), 'invalid'],
     ['a kind that is none', (_: string, other: string) => ({ to: other, link_type: 'No Kind' }), 'invalid'],
     ['no strength', (_: string, other: string) => ({ to: other, strength: 0 }), 'invalid'],
@@ -596,7 +598,7 @@ describe('consolidating', () => {
     [{ ids: [] }, 'invalid'],
     [{ ids: ['A', 'A'] }, 'invalid'],
     [{ ids: ['A', 'B'], content: 'x', strategy: 'join' as const }, 'invalid'],
-    [{ ids: ['A', 'C'] }, 'not_found'],
+    [{ ids: ['A', 'C'] }, 'invalid'],
   ])('refuses %j', async (input, code) => {
     await using open = await openMemories();
     const ids: Record<string, string> = {

@@ -565,6 +565,10 @@ describe('runs', () => {
     expect(second.body).toMatchObject({ data: [{ target: 'hook:cancel-b' }], next_cursor: null });
     expect((await rest('GET', `/runs?event_id=${id}&state=skipped`)).body.data).toHaveLength(1);
     expect((await rest('GET', '/runs?target=hook:cancel-a&state=pending')).body.data).toHaveLength(2);
+    expect(await rest('GET', '/runs?event_id=evt_unknown')).toMatchObject({
+      status: 422,
+      body: { code: 'invalid', errors: [{ path: 'event_id' }] },
+    });
     for (const search of ['', `?event_id=${id}&target=hook:cancel-a`])
       expect((await rest('GET', `/runs${search}`)).status).toBe(422);
 
@@ -801,7 +805,10 @@ describe('why', () => {
     expect((await why(many, '?target=hook:why-a')).body.data).toMatchObject([
       { exists: false, matches: false, run: { state: 'skipped' } },
     ]);
-    expect((await why(few, '?target=hook:why-a')).status).toBe(404);
+    expect(await why(few, '?target=hook:why-a')).toMatchObject({
+      status: 422,
+      body: { code: 'invalid', errors: [{ path: 'target' }] },
+    });
     expect((await why('evt_unknown', '')).status).toBe(404);
     const elsewhere = await rest('GET', `/events/${many}/explain`, undefined, { 'x-crucible-world': 'work' });
     expect(elsewhere.status).toBe(404);
