@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, request, type IncomingMessage, type Server } from 'node:http';
+import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createClient } from '../client/client.ts';
@@ -441,8 +441,33 @@ describe('a server that writes that is not there', () => {
     const follower = await openFollower(url);
     const asked = follower.ask('POST', '/api/v1/events', { type: 'custom.x', payload: {} });
     await arrived.promise;
-    follower.forward.close();
+    await follower.forward.close();
     expect((await asked).status).toBe(503);
+  });
+
+  test('what was sent may still be answered then; what was not is refused at once, and nothing comes after it', async () => {
+    const arrived = Promise.withResolvers<ServerResponse>();
+    const url = await listen(createServer((_req, res) => arrived.resolve(res)));
+    const follower = await openFollower(url);
+    const event = { type: 'custom.x', payload: {} };
+    const asked = follower.ask('POST', '/api/v1/events', event);
+    const answer = await arrived.promise;
+    const ending = follower.forward.close(60_000);
+    const { status, body } = await follower.ask('POST', '/api/v1/events', event);
+    expect([status, body['hint']]).toEqual([503, 'Nothing was changed: send the request again.']);
+    answer.writeHead(200, { 'x-crucible-sequence': '1' }).end('{}');
+    expect((await asked).status).toBe(200);
+    await ending;
+  });
+
+  test('what waits for a connection then was not done', async () => {
+    const { url } = await closed();
+    const follower = await openFollower(url, { patienceMs: 60_000 });
+    const asked = follower.ask('POST', '/api/v1/events', { type: 'custom.x', payload: {} });
+    await new Promise((resolve) => follower.http.node.once('request', resolve));
+    await follower.forward.close(60_000);
+    const { status, body } = await asked;
+    expect([status, body['hint']]).toEqual([503, 'Nothing was changed: send the request again.']);
   });
 });
 

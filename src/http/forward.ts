@@ -25,8 +25,11 @@ export interface Forward {
    * @throws CrucibleError `log_unavailable` as long as nothing is answered; `fenced`: it has been sent on before
    */
   send(req: IncomingMessage, res: ServerResponse): Promise<void>;
-  /** Cuts off what is under way. */
-  close(): void;
+  /**
+   * Begins nothing more, and refuses what has not been sent yet; what was sent may be answered for `graceMs` (default 0),
+   * then it is cut off.
+   */
+  close(graceMs?: number): Promise<void>;
 }
 
 const PAUSE_MS = 100;
@@ -90,6 +93,10 @@ export const createForward = (deps: {
   const { upstream, untilApplied, logger, patienceMs = 5_000 } = deps;
   const agent = new Agent({ keepAlive: true });
   const underWay = new Set<AbortController>();
+  /** Those of them that the other server has, or may have. */
+  const sent = new Set<AbortController>();
+  let closed = false;
+  let idle = (): void => undefined;
   const own = new Set([
     upstream.sequenceHeader.toLowerCase(),
     ...Object.keys(upstream.headers('')).map((name) => name.toLowerCase()),
@@ -157,8 +164,16 @@ export const createForward = (deps: {
     req.once('aborted', () => sending.destroy());
   };
 
-  const exchange = async (req: IncomingMessage, res: ServerResponse, signal: AbortSignal): Promise<void> => {
-    const sending = await connect(req, res, signal);
+  const exchange = async (
+    req: IncomingMessage,
+    res: ServerResponse,
+    left: AbortController,
+  ): Promise<void> => {
+    const { signal } = left;
+    const sending = await connect(req, res, signal).catch((cause: unknown) => {
+      throw new NotArrived(messageOf(cause), { cause });
+    });
+    sent.add(left);
     const answered = answerOf(sending);
     try {
       sendBody(req, sending);
@@ -186,6 +201,7 @@ export const createForward = (deps: {
           hint: 'Send the request again.',
           retryAfterMs: RETRY_AFTER_MS,
         });
+      if (closed) throw away(undefined);
       const left = new AbortController();
       const onClose = (): void => {
         if (!res.writableFinished) left.abort();
@@ -193,7 +209,7 @@ export const createForward = (deps: {
       res.once('close', onClose);
       underWay.add(left);
       try {
-        await exchange(req, res, left.signal);
+        await exchange(req, res, left);
       } catch (error) {
         // Nobody is left to be told.
         if (res.destroyed) return;
@@ -207,9 +223,20 @@ export const createForward = (deps: {
       } finally {
         res.off('close', onClose);
         underWay.delete(left);
+        sent.delete(left);
+        if (underWay.size === 0) idle();
       }
     },
-    close() {
+    async close(graceMs = 0) {
+      closed = true;
+      for (const one of underWay) if (!sent.has(one)) one.abort();
+      if (underWay.size > 0 && graceMs > 0) {
+        const answered = Promise.withResolvers<void>();
+        idle = answered.resolve;
+        const timer = setTimeout(answered.resolve, graceMs);
+        await answered.promise;
+        clearTimeout(timer);
+      }
       for (const one of underWay) one.abort();
       agent.destroy();
     },

@@ -29,7 +29,7 @@ import { openStream } from './open-stream.ts';
 import { TABLES } from './tables.ts';
 import { workflowUrls } from './workflow-url.ts';
 
-/** How long requests under way have when the one that writes is gone. ms */
+/** How long requests under way have when the one that writes is gone, or this one stops. ms */
 const LAST_ANSWERS_MS = 1_000;
 /** How long an answer waits until this server has seen what it tells of. ms */
 const SEEN_TIMEOUT_MS = 5_000;
@@ -165,7 +165,7 @@ const open = async (deps: FollowingDeps, { url: leaderUrl, epoch }: Followed, cl
     forwarding: forwardingTo(forward, casesOf(config)),
   });
   closers.add(() => http.close(LAST_ANSWERS_MS));
-  closers.add(() => forward.close());
+  closers.add(() => forward.close(LAST_ANSWERS_MS));
   closers.add(() => stream.close());
   stream.server.attach(http.node);
   metrics.watch(
