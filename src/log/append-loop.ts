@@ -62,6 +62,8 @@ export interface AppendLoop {
   settled(read?: readonly RowsRead[]): Promise<void>;
   /** Why nothing can be written at the moment, in words; undefined while it can. */
   problem(): string | undefined;
+  /** What a request that came now would be refused with, whatever it asks for; undefined: it would be taken. */
+  refusal(): CrucibleError | undefined;
   close(): Promise<void>;
 }
 
@@ -339,6 +341,7 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
         ? 'The database failed or did not answer; its lease is taken anew'
         : undefined;
     },
+    refusal: () => refusal,
     async append(request) {
       const answer = admit(request);
       wake();

@@ -39,6 +39,8 @@ export interface LeadingLog extends Log {
   epoch(): number;
   /** The id of the last acknowledged batch; null: none ever was written. */
   batch(): string | null;
+  /** What a request that came now would be refused with, whatever it asks for; undefined: it would be taken. */
+  refusal(): CrucibleError | undefined;
   /** Another process may be the writer by now: what is in memory here may be old. See `watchLease`. */
   lapsed(): boolean;
 }
@@ -112,6 +114,7 @@ export const createLog = async (deps: LogDeps): Promise<LeadingLog> => {
     lapsed,
     settled: loop.settled,
     problem: loop.problem,
+    refusal: loop.refusal,
     firstAvailable: reading.firstAvailable,
     positionAt: reading.positionAt,
     onCommit: reading.onCommit,

@@ -77,6 +77,7 @@ export interface StateWriter {
    * - Writers in other processes, or beside this one, are met by the guards of the mutations: where one does not hold
    *   `decide` is asked again.
    * - A request whose idempotency key is known is neither gated nor decided.
+   * - Who waits in line for a database that does not answer waits no longer than one decision does.
    * @param decide is called with the intended events as the gate left them; may be called several times, and what it
    *   throws is final
    * @throws CrucibleError what the gate and `decide` throw, and those of `Log.append`
@@ -116,7 +117,7 @@ interface Given {
 }
 
 export const createStateWriter = (deps: {
-  readonly log: Pick<LeadingLog, 'append' | 'answered' | 'records'>;
+  readonly log: Pick<LeadingLog, 'append' | 'answered' | 'records' | 'refusal'>;
   readonly expandGraph: ExpandGraph;
   readonly gate: Gate;
   readonly newId: NewId;
@@ -125,6 +126,10 @@ export const createStateWriter = (deps: {
   const { log, newId, catalogue } = deps;
   const line = createLine(MAX_UNDER_WAY);
   const inTurnOfKey = createKeyTurns();
+  /** How many decisions have begun. */
+  let begun = 0;
+  /** The last one that the database did not answer. */
+  let unanswered: { readonly decision: number; readonly error: unknown } | undefined;
 
   const build = (proposal: Proposal, origin: Origin): NewEvent =>
     // A proposal is an input whose payload fits its type; TypeScript cannot follow that through the union.
@@ -154,9 +159,21 @@ export const createStateWriter = (deps: {
     };
   };
 
-  const takeTurn = async (decide: () => Promise<Decided>, given: Given): Promise<Turn> => {
+  /**
+   * One after another they would wait for a database that is away, each as long as a read may take.
+   * @param came how many decisions had begun when its caller came
+   */
+  const assertAnswers = (came: number): void => {
+    const refusal = log.refusal();
+    if (refusal !== undefined) throw refusal;
+    if (unanswered !== undefined && unanswered.decision > came) throw unanswered.error;
+  };
+
+  const takeTurn = async (decide: () => Promise<Decided>, given: Given, came: number): Promise<Turn> => {
     await line.room();
     if (given.alone) await line.underWay.ended();
+    assertAnswers(came);
+    begun += 1;
     const decision = log.records.decision(line.underWay);
     const made = await settled(
       decision.run(async () => {
@@ -166,6 +183,8 @@ export const createStateWriter = (deps: {
       }),
     );
     const rests = decision.restsOn();
+    if (made.status === 'rejected' && isCrucibleError(made.reason, 'log_unavailable'))
+      unanswered = { decision: begun, error: made.reason };
     if (made.status === 'rejected') return { appended: undefined, decided: made, rests };
     const { decided, request, leaves } = made.value;
     if (request === undefined)
@@ -181,7 +200,8 @@ export const createStateWriter = (deps: {
   const decideAndAppend = async (decide: () => Promise<Decided>, given: Given): Promise<Written> => {
     let { alone } = given;
     for (let tries = 1; ;) {
-      const turn = await line.inTurn(() => takeTurn(decide, { ...given, alone }));
+      const came = begun;
+      const turn = await line.inTurn(() => takeTurn(decide, { ...given, alone }, came));
       if (turn.appended === undefined) {
         await line.underWay.ended(turn.rests);
         if (haveCome(turn.rests)) return unwritten(turn.decided);
