@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PERMISSIONS } from '../hooks/read/schema.ts';
 import type { JsonObject } from '../src/kernel/json.ts';
 import { filterSchema } from './schemas.ts';
 
@@ -119,18 +120,7 @@ export const hookFields = {
   action: { oneOf: [...actions], description: 'What it does.' },
   permissions: {
     type: 'array',
-    items: oneOf(
-      [
-        'memory:read',
-        'memory:write',
-        'graph:read',
-        'events:emit',
-        'events:query',
-        'flows:trigger',
-        'http:fetch',
-      ],
-      'One thing.',
-    ),
+    items: oneOf(PERMISSIONS, 'One thing.'),
     uniqueItems: true,
     description: 'What its script may do.',
   },

@@ -65,7 +65,7 @@ export const worlds = z
   .optional();
 
 /** What a script's `crucible` object offers only to a hook that says so. */
-const PERMISSIONS = [
+export const PERMISSIONS = [
   'memory:read',
   'memory:write',
   'graph:read',
