@@ -4,7 +4,7 @@ import { CrucibleError } from '../kernel/errors.ts';
 import { withOrigin } from '../kernel/context.ts';
 import { newId } from '../kernel/ids.ts';
 import { silentLogger as logger } from '../kernel/logger.ts';
-import type { Origin } from '../kernel/origin.ts';
+import { userOrigin } from '../kernel/testing/user-origin.ts';
 import { createLog, idleReactor } from '../log/create-log.ts';
 import type { Log } from '../log/log.ts';
 import { createMemoryDisk, createMemoryStore } from '../log/memory-store.ts';
@@ -19,14 +19,7 @@ import type { KeyMaker, KeyService, NewKey } from './keys.ts';
 import { createLastUse } from './last-use.ts';
 
 const ADMIN_KEY = 'an-admin-key-of-thirty-two-characters-or-more';
-const origin: Origin = {
-  source: { kind: 'user', user_id: 'admin' },
-  actor: 'user:admin',
-  world: 'default',
-  correlation_id: 'cor_1',
-  causation_id: null,
-  depth: 0,
-};
+const origin = userOrigin('admin');
 
 let disk = createMemoryDisk();
 let now = 1_000_000;

@@ -5,7 +5,7 @@ import { CrucibleError } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
 import type { JsonValue } from '../kernel/json.ts';
 import { silentLogger } from '../kernel/logger.ts';
-import type { Origin } from '../kernel/origin.ts';
+import { userOrigin } from '../kernel/testing/user-origin.ts';
 import { createLog } from '../log/create-log.ts';
 
 import { createMemoryStore } from '../log/memory-store.ts';
@@ -24,14 +24,7 @@ import { createSweeper } from './sweeper.ts';
 import { openAttempts } from './testing/open-attempts.ts';
 import type { WorkflowStarter, WorkflowState } from './workflow-starter.ts';
 
-const ORIGIN: Origin = {
-  source: { kind: 'user', user_id: 'alice' },
-  actor: 'user:alice',
-  world: 'default',
-  correlation_id: 'cor_1',
-  causation_id: null,
-  depth: 0,
-};
+const ORIGIN = userOrigin('alice');
 
 const POLICY: AttemptPolicy = {
   timeoutMs: 5_000,

@@ -251,12 +251,16 @@ describe('the drain of a target', () => {
     ]);
   });
 
-  it('is told of runs that come while it works', async () => {
+  it.each([
+    ['the process that writes', false],
+    ['a worker of its own', true],
+  ])('is told of runs that come while it works, in %s', async (_, away) => {
     const d = await openDrains();
+    const { work } = away ? await d.openWorker() : d;
     const gate = Promise.withResolvers<ActionOutcome>();
     d.act.once = () => gate.promise;
     await d.publish('hook:a', 1);
-    const working = d.work('hook:a');
+    const working = work('hook:a');
     await d.settle();
     d.act.once = () => Promise.resolve(SUCCESS);
     await d.publish('hook:a', 5);

@@ -22,22 +22,6 @@ describe('the drain of a target in a worker that follows the log', () => {
     expect(d.pokes).toEqual(['hook:a']);
   });
 
-  it('is told of runs that come while it works', async () => {
-    const d = await openDrains();
-    const worker = await d.openWorker();
-    const gate = Promise.withResolvers<ActionOutcome>();
-    d.act.once = () => gate.promise;
-    await d.publish('hook:a', 1);
-    const working = worker.work('hook:a');
-    await d.settle();
-    d.act.once = () => Promise.resolve(SUCCESS);
-    await d.publish('hook:a', 5);
-    await d.settle();
-    expect(d.executed).toHaveLength(6);
-    gate.resolve(SUCCESS);
-    expect((await working).run_ids).toHaveLength(6);
-  });
-
   it('keeps its line from its first moment on, and begins nothing more when another has it', async () => {
     const d = await openDrains();
     const worker = await d.openWorker();

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CrucibleError } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
 import { silentLogger } from '../kernel/logger.ts';
+import { userOrigin } from '../kernel/testing/user-origin.ts';
 import { createLog, idleReactor } from '../log/create-log.ts';
 import { createMemoryStore } from '../log/memory-store.ts';
 import type { LogStore } from '../log/store.ts';
@@ -171,14 +172,7 @@ const openHealing = async () => {
   };
 };
 
-const ORIGIN = {
-  source: { kind: 'user', user_id: 'alice' },
-  actor: 'user:alice',
-  world: 'default',
-  correlation_id: 'cor_1',
-  causation_id: null,
-  depth: 0,
-} as const;
+const ORIGIN = userOrigin('alice');
 
 let healing: Awaited<ReturnType<typeof openHealing>>;
 beforeEach(async () => {

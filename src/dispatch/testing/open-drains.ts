@@ -1,7 +1,7 @@
 import { compileFilters } from '../../events/filters/index.ts';
 import { newId } from '../../kernel/ids.ts';
 import { silentLogger } from '../../kernel/logger.ts';
-import type { Origin } from '../../kernel/origin.ts';
+import { userOrigin } from '../../kernel/testing/user-origin.ts';
 import { createLog } from '../../log/create-log.ts';
 import { openFollowedLog } from '../../log/following/followed-log.ts';
 import { createNearLeader, impatient } from '../../log/following/testing/pair.ts';
@@ -26,14 +26,7 @@ import { ATTEMPT_TABLE, DEFINITION_TABLE, RUN_TABLE, type Run } from '../run.ts'
 import type { TargetChange } from '../target.ts';
 import { openAttempts } from './open-attempts.ts';
 
-const ORIGIN: Origin = {
-  source: { kind: 'user', user_id: 'alice' },
-  actor: 'user:alice',
-  world: 'default',
-  correlation_id: 'cor_1',
-  causation_id: null,
-  depth: 0,
-};
+const ORIGIN = userOrigin('alice');
 
 export const TARGETS = ['hook:a', 'hook:b'] as const;
 

@@ -12,7 +12,7 @@ import type { NewEvent } from '../../events/envelope.ts';
 import { withOrigin } from '../../kernel/context.ts';
 import { newId } from '../../kernel/ids.ts';
 import { silentLogger as logger } from '../../kernel/logger.ts';
-import type { Origin } from '../../kernel/origin.ts';
+import { userOrigin } from '../../kernel/testing/user-origin.ts';
 import { createLog, idleReactor } from '../../log/create-log.ts';
 import type { Log } from '../../log/log.ts';
 import { createMemoryDisk, createMemoryStore, type MemoryDisk } from '../../log/memory-store.ts';
@@ -45,14 +45,7 @@ export interface TestStream extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-const ADMIN: Origin = {
-  source: { kind: 'user', user_id: 'admin' },
-  actor: 'user:admin',
-  world: 'default',
-  correlation_id: 'cor_1',
-  causation_id: null,
-  depth: 0,
-};
+const ADMIN = userOrigin('admin');
 
 const MAKER: KeyMaker = {
   worlds: undefined,
