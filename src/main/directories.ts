@@ -1,11 +1,12 @@
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { CrucibleError, messageOf } from '../kernel/errors.ts';
+import { makePath } from '../kernel/make-path.ts';
 
 const { R_OK, W_OK, X_OK } = constants;
 
 const makeDirectory = (path: string, variable: string, access: number, mode?: number): void => {
   try {
-    mkdirSync(path, { recursive: true, ...(mode === undefined ? {} : { mode }) });
+    makePath(path, mode === undefined ? {} : { mode });
     accessSync(path, access);
   } catch (error) {
     throw new CrucibleError('config_invalid', `The directory ${path} cannot be used: ${messageOf(error)}`, {

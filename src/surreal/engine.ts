@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs';
 import { env } from 'node:process';
 import type { Surreal, SurrealSession } from 'surrealdb';
 import { CrucibleError, messageOf } from '../kernel/errors.ts';
+import { makePath } from '../kernel/make-path.ts';
 
 /**
  * Caps of RocksDB's memory: without them its caches take a large part of the machine, with them nothing gets slower.
@@ -96,7 +96,18 @@ const remoteFailure = ({ url, user }: ConnectOptions, cause: unknown): CrucibleE
 const connectEmbedded = async (options: ConnectOptions): Promise<Connection> => {
   const { directory, url } = embeddedUrl(options.url);
   for (const [name, value] of Object.entries(ROCKSDB_LIMITS)) env[name] ??= value;
-  mkdirSync(directory, { recursive: true });
+  try {
+    makePath(directory);
+  } catch (cause) {
+    throw new CrucibleError(
+      'log_unavailable',
+      `The directory ${directory} cannot be made: ${messageOf(cause)}`,
+      {
+        hint: 'Mend it, or name another place by CRUCIBLE_SURREAL_URL or CRUCIBLE_DATA_DIR.',
+        cause,
+      },
+    );
+  }
   const { Surreal } = await import('surrealdb');
   const { createNodeEngines } = await import('@surrealdb/node');
   const { rocksdb } = createNodeEngines();

@@ -65,6 +65,20 @@ describe('a server does not start', () => {
     expect(said).toContain('CRUCIBLE_DATA_DIR');
   });
 
+  test.skipIf(process.platform !== 'linux')('where no directories can be made', async () => {
+    const said = await refusal(serve({ CRUCIBLE_DATA_DIR: '/proc/crucible/data' }), 78);
+    expect(said).toContain(
+      'The directory /proc/crucible/data cannot be used: ENOENT: no such file or directory',
+    );
+    expect(said).toContain('CRUCIBLE_DATA_DIR');
+  });
+
+  test('where its data directory is a file', async () => {
+    await writeFile(join(dir, 'data'), '');
+    const said = await refusal(serve({ CRUCIBLE_DATA_DIR: 'data/below' }), 78);
+    expect(said).toContain(`The directory ${join(dir, 'data', 'below')} cannot be used`);
+  });
+
   test('on a port that is taken', async () => {
     const squatter = createServer().listen(0, '127.0.0.1');
     await once(squatter, 'listening');
@@ -128,6 +142,26 @@ describe('a server does not start', () => {
   });
 
   const surreal = surrealBinary();
+  test.skipIf(surreal === undefined)('on an internal port that is taken', async () => {
+    await using server = await startSurrealServer(surreal ?? '');
+    const squatter = createServer().listen(0, '127.0.0.1');
+    await once(squatter, 'listening');
+    const { port } = squatter.address() as AddressInfo;
+    const said = await refusal(
+      serve({
+        ...reachable(),
+        CRUCIBLE_SURREAL_URL: server.url,
+        CRUCIBLE_INTERNAL_KEY: KEY,
+        CRUCIBLE_INTERNAL_PORT: String(port),
+      }),
+      78,
+    );
+    expect(said).toContain(String(port));
+    expect(said).toMatch(/\bCRUCIBLE_INTERNAL_PORT\b/);
+    expect(said).not.toContain(KEY);
+    squatter.close();
+  });
+
   test.skipIf(surreal === undefined)('where its database does not let it in', async () => {
     await using server = await startSurrealServer(surreal ?? '');
     const said = await refusal(
