@@ -7,7 +7,7 @@ import { describeStartError, loadConfig } from '../config/load.ts';
 import type { Config } from '../config/config.ts';
 import { isCrucibleError } from '../kernel/errors.ts';
 import { makeDirectories } from './directories.ts';
-import { createPinoLogger } from './pino-logger.ts';
+import { loggerOf } from './pino-logger.ts';
 import { runSupervisor } from './supervisor/loop.ts';
 import { serverProcess } from './supervisor/server-process.ts';
 import { EX_CONFIG } from './supervisor/supervise.ts';
@@ -48,12 +48,7 @@ const describe = (error: unknown): string => {
 };
 
 const config = configuration();
-const logger = createPinoLogger({
-  level: config.logLevel,
-  format: config.logFormat,
-  colors: config.logColors,
-  isTerminal: process.stderr.isTTY,
-}).child({ component: 'supervisor' });
+const logger = loggerOf(config).child({ component: 'supervisor' });
 const temporal = temporalProcess({
   config,
   cacheDir: cacheDir(env, homedir()),

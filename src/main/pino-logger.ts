@@ -1,6 +1,6 @@
 import { pino, type DestinationStream } from 'pino';
 import { prettyFactory } from 'pino-pretty';
-import type { LogFormat } from '../config/config.ts';
+import type { Config, LogFormat } from '../config/config.ts';
 import type { Logger } from '../kernel/logger.ts';
 
 export interface PinoLoggerOptions {
@@ -66,3 +66,12 @@ export const createPinoLogger = ({
       ? readable(destination, colors && isTerminal)
       : destination,
   );
+
+/** The log of a program. */
+export const loggerOf = (config: Pick<Config, 'logLevel' | 'logFormat' | 'logColors'>): Logger =>
+  createPinoLogger({
+    level: config.logLevel,
+    format: config.logFormat,
+    colors: config.logColors,
+    isTerminal: process.stderr.isTTY,
+  });

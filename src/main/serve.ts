@@ -5,7 +5,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { startCrucible } from './crucible.ts';
-import { createPinoLogger } from './pino-logger.ts';
+import { loggerOf } from './pino-logger.ts';
 import { pathsOf } from './paths.ts';
 import { configuration, EX_TEMPFAIL, onStop, refuse } from './program.ts';
 import { readSecretFrom } from './secrets.ts';
@@ -15,12 +15,7 @@ import { readVersion } from './version.ts';
 const START_PATIENCE_MS = 10_000;
 const dev = process.argv.includes('--dev');
 const config = configuration({ dev });
-const logger = createPinoLogger({
-  level: config.logLevel,
-  format: config.logFormat,
-  colors: config.logColors,
-  isTerminal: process.stderr.isTTY,
-});
+const logger = loggerOf(config);
 const version = readVersion();
 
 const stopped = new AbortController();

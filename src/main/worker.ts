@@ -2,19 +2,14 @@
  * A worker of its own: executes runs for the server that writes. Prints what it is, then `ready <url>` when it works.
  * Ends with 0 after SIGINT or SIGTERM; 78 when the configuration must be mended first; 1 otherwise.
  */
-import { createPinoLogger } from './pino-logger.ts';
+import { loggerOf } from './pino-logger.ts';
 import { configuration, onStop, refuse } from './program.ts';
 import { readSecretFrom } from './secrets.ts';
 import { startWorker } from './start-worker.ts';
 import { readVersion } from './version.ts';
 
 const config = configuration({ dev: process.argv.includes('--dev') });
-const logger = createPinoLogger({
-  level: config.logLevel,
-  format: config.logFormat,
-  colors: config.logColors,
-  isTerminal: process.stderr.isTTY,
-});
+const logger = loggerOf(config);
 const version = readVersion();
 
 const starting = startWorker({
