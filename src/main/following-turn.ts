@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SmallDoor } from '../http/small-door.ts';
 import { createStandbyDoor } from '../http/standby.ts';
-import { probeLeader } from '../internal/probe.ts';
+import { probeLeader, type Probed } from '../internal/probe.ts';
 import { isCrucibleError, messageOf } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
 import type { LogStore } from '../log/store.ts';
@@ -13,6 +13,14 @@ import type { Turn } from './turn.ts';
 const LOOK_MS = 1_000;
 /** How long one that writes has to say so before a session is begun with it. ms */
 const PROBE_TIMEOUT_MS = 1_000;
+
+const NO_KEY = 'the server that writes has no CRUCIBLE_INTERNAL_KEY: it cannot be followed';
+const PROBLEMS: Readonly<Record<Probed, string | undefined>> = {
+  serving: undefined,
+  not_serving: 'the server that writes is not ready to be followed',
+  another_key: 'the server that writes has another CRUCIBLE_INTERNAL_KEY: it cannot be followed',
+  away: 'the server that writes cannot be reached where it says (its CRUCIBLE_INTERNAL_URL): it cannot be followed',
+};
 
 /**
  * How a server with a key for others waits while another one writes:
@@ -29,8 +37,8 @@ export const followingTurn = (
 ): Turn => {
   const { config, version, logger, stop } = deps;
   let door: SmallDoor | undefined;
-  /** That its key is another one. */
-  let told = false;
+  /** Why nobody is followed: said once, however long it is so. */
+  let told: string | undefined;
   const openDoor = async (): Promise<void> => {
     if (door !== undefined) return;
     door = createStandbyDoor({ version, newId });
@@ -52,19 +60,20 @@ export const followingTurn = (
       logger.warn({ problem: messageOf(error) }, 'the database could not say who writes');
       return undefined;
     });
-    if (record === undefined || record.url === null || record.leaseMs <= 0) return undefined;
-    return { url: record.url, epoch: record.epoch };
+    if (record === undefined || record.leaseMs <= 0) return undefined;
+    if (record.url !== null) return { url: record.url, epoch: record.epoch };
+    if (told !== NO_KEY) logger.warn({}, NO_KEY);
+    told = NO_KEY;
+    return undefined;
   };
 
   /** A session waits for one that may come back; the lease must be tried meanwhile. */
   const isServing = async (url: string): Promise<boolean> => {
     const probed = await probeLeader({ url, key: deps.internalKey, timeoutMs: PROBE_TIMEOUT_MS });
-    if (probed === 'another_key' && !told)
-      logger.error(
-        { url },
-        'the server that writes has another CRUCIBLE_INTERNAL_KEY: it cannot be followed',
-      );
-    told = probed === 'another_key';
+    const problem = PROBLEMS[probed];
+    if (problem !== undefined && problem !== told)
+      logger[probed === 'another_key' ? 'error' : 'warn']({ url }, problem);
+    told = problem;
     return probed === 'serving';
   };
 
