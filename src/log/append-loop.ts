@@ -58,7 +58,7 @@ export interface AppendLoop {
   append(request: AppendRequest): Promise<AppendResult>;
   /** The last acknowledged position. */
   head(): number;
-  /** Resolves when the commit that is being written now, if any, is acknowledged or has failed. See `Log.settled`. */
+  /** See `Log.settled`. */
   settled(read?: readonly RowsRead[]): Promise<void>;
   /** Why nothing can be written at the moment, in words; undefined while it can. */
   problem(): string | undefined;
@@ -71,8 +71,9 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
   const { store, reactor, clock, limits, logger } = deps;
   const queue = createRequestQueue(limits);
   const versions = createSubjectVersions(store);
-  /** Of the newest commit; resolved once it has ended. */
+  /** Settles when it is known what has become of the newest commit; rejected while nobody can tell. */
   let underWay = Promise.resolve();
+  let tellUnderWay: ((refusal: CrucibleError) => void) | undefined;
   /** What the commit writes that has not ended. */
   let writing: readonly TableWrites[] = [];
   const aborted = new AbortController();
@@ -87,6 +88,7 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
     refusal ??= unavailableBecause(new Error(`no answer within ${limits.recoverWithinMs} ms`));
     for (const queued of group) queued.reject(refusal);
     queue.refuseAll(refusal);
+    tellUnderWay?.(refusal);
   });
 
   const renewLater = (): void => {
@@ -170,22 +172,29 @@ export const createAppendLoop = (deps: AppendLoopDeps): AppendLoop => {
     const batch = toBatch(judged, timeMs);
     const ended = Promise.withResolvers<void>();
     underWay = ended.promise;
+    underWay.catch(() => undefined);
+    tellUnderWay = ended.reject;
     writing = batch.writes;
     const end = (): void => {
-      writing = [];
-      ended.resolve();
+      // What was perhaps written, and perhaps not, nobody is shown.
+      if (state === 'failed' && refusal !== undefined) ended.reject(refusal);
+      else {
+        writing = [];
+        ended.resolve();
+        underWay = Promise.resolve();
+      }
+      tellUnderWay = undefined;
     };
     try {
       await withDeadline(store.commit(batch), limits.commitTimeoutMs);
     } catch (error) {
-      end();
       const left = new Set(judged.left);
-      await notCommitted(error, {
-        judged,
-        batch,
-        timeMs,
-        tried: group.filter((queued) => !left.has(queued)),
-      });
+      const tried = group.filter((queued) => !left.has(queued));
+      try {
+        await notCommitted(error, { judged, batch, timeMs, tried });
+      } finally {
+        end();
+      }
       return;
     }
     leaseProlonged = true;

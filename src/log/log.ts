@@ -162,10 +162,11 @@ export interface Log {
   /** The last acknowledged position; 0 for an empty log. */
   head(): number;
   /**
-   * Resolves when the commit that is being written now, if any, is acknowledged. `records` may show it a moment before
-   * that; who waits here before giving away what it read never shows what could still be lost, and never a state whose
-   * event cannot be read yet.
+   * Resolves when the commit that is being written now, if any, is acknowledged or was refused. `records` may show it a
+   * moment before that; who waits here before giving away what it read never shows what could still be lost, and never a
+   * state whose event cannot be read yet.
    * @param read what was read, where that is known: a commit that writes none of it is not waited for
+   * @throws CrucibleError `log_unavailable`, `fenced` while nobody can tell whether it was written
    */
   settled(read?: readonly RowsRead[]): Promise<void>;
   /** Why nothing can be written at the moment, in words; undefined while it can. */

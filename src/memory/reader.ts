@@ -80,9 +80,10 @@ type Seen = ReturnType<typeof createSeen>;
 export const createReader = ({ records, settled }: Pick<Log, 'records' | 'settled'>): MemoryReader => {
   const card = async (id: string, visible: readonly string[] | undefined): Promise<CardRow> => {
     const row = (await records.get(CARD_TABLE.name, id)) as CardRow | undefined;
-    if (row === undefined || row.state === 'removing' || !isVisible(row.world, visible))
-      throw noSuchMemory(id);
-    return row;
+    if (row !== undefined && row.state !== 'removing' && isVisible(row.world, visible)) return row;
+    // A removal that can still be lost is not told either.
+    await settled([{ table: CARD_TABLE.name, has: (one) => one === id }]);
+    throw noSuchMemory(id);
   };
 
   const linksOf = async (of: CardRow, seen: Seen): Promise<readonly LinkView[]> => {

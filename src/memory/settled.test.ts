@@ -90,6 +90,6 @@ test('a read waits for a commit that writes what it shows or could show, and for
     true,
     true,
   ]);
-  // It points to A no more, is itself not there any more, and was found by its tag.
-  expect(await during(() => service.remove(b))).toEqual([false, true, true, true, false, true]);
+  // It points to A no more, is itself not there any more, which is not told either, and was found by its tag.
+  expect(await during(() => service.remove(b))).toEqual([false, false, true, true, false, true]);
 });
