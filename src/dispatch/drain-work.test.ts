@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { ClaimPolicy } from './claim-policy.ts';
 import type { ActionOutcome } from './outcome.ts';
 import { openDrains } from './testing/open-drains.ts';
 import { decideMode } from './mode.ts';
@@ -269,6 +270,24 @@ describe('the drain of a target', () => {
     gate.resolve(SUCCESS);
     expect((await working).run_ids).toHaveLength(6);
     expect(d.pokes).toEqual(['hook:a']);
+  });
+
+  it('looks at once at what the policy has left, when a run is over', async () => {
+    const oneAtATime: ClaimPolicy = {
+      decide: ({ candidates, active }) => {
+        const [next] = candidates;
+        const busy = [...active.values()].some((count) => count > 0);
+        return {
+          verdicts: next === undefined || busy ? new Map() : new Map([[next.id, { verdict: 'take' }]]),
+        };
+      },
+    };
+    const d = await openDrains({ policy: oneAtATime });
+    await d.publish('hook:a', 3);
+    expect(await d.work('hook:a')).toMatchObject({
+      next: 'asleep',
+      run_ids: (await d.runs()).map(({ id }) => id),
+    });
   });
 
   it('begins a run only when those that stand before it and start directly are started, however long that takes', async () => {

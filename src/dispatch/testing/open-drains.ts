@@ -219,6 +219,7 @@ export const openDrains = async (
     pokes,
     temporal,
     direct,
+    executors,
     executed,
     act,
     clock,
