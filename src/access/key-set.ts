@@ -14,6 +14,17 @@ const FAILED_COOL_DOWN_MS = 5_000;
 /** Finds the key that a token names. @throws JOSEError when there is none; CrucibleError `issuer_unavailable` */
 export type FindKey = (header?: JWSHeaderParameters, token?: FlattenedJWSInput) => Promise<CryptoKey>;
 
+export interface RemoteKeySet {
+  readonly find: FindKey;
+  /** Fetches ahead of the first token, so that an issuer that cannot be asked is told by then. Never rejects. */
+  readonly fetchAhead: () => Promise<void>;
+}
+
+/** @throws Error for what is no key set */
+export const assertKeySet: (value: unknown) => asserts value is JSONWebKeySet = (value) => {
+  if (!isKeySet(value)) throw new Error('the answer is not a JSON Web Key Set');
+};
+
 const isKeySet = (value: unknown): value is JSONWebKeySet =>
   typeof value === 'object' && value !== null && 'keys' in value && Array.isArray(value.keys);
 
@@ -52,7 +63,7 @@ export const remoteKeySet = (deps: {
   /** Milliseconds, of a clock that only goes forward. */
   readonly monotonicMs: () => number;
   readonly logger: Logger;
-}): FindKey => {
+}): RemoteKeySet => {
   const { monotonicMs, logger } = deps;
   let known: { readonly find: FindKey; readonly at: number } | undefined;
   let failed: { readonly at: number; readonly problem: string } | undefined;
@@ -61,12 +72,18 @@ export const remoteKeySet = (deps: {
   const fetchOnce = async (): Promise<void> => {
     try {
       const keys = await deps.fetchKeys();
-      if (!isKeySet(keys)) throw new Error('the answer is not a JSON Web Key Set');
+      assertKeySet(keys);
       known = { find: createLocalJWKSet(keys), at: monotonicMs() };
       failed = undefined;
     } catch (error) {
       failed = { at: monotonicMs(), problem: messageOf(error) };
-      logger.warn({ problem: failed.problem }, "the issuer's keys could not be fetched");
+      logger.warn(
+        {
+          problem: failed.problem,
+          hint: 'Until they can be, tokens are refused with issuer_unavailable, or judged by the keys of before for an hour. Check CRUCIBLE_JWT_ISSUER or CRUCIBLE_JWT_JWKS_URL; a private address must be open by CRUCIBLE_EGRESS_ALLOW.',
+        },
+        "the issuer's keys could not be fetched",
+      );
     }
   };
   const renew = async (): Promise<void> => {
@@ -88,7 +105,7 @@ export const remoteKeySet = (deps: {
     );
   };
 
-  return async (header, token) => {
+  const find: FindKey = async (header, token) => {
     if (age() >= MAX_AGE_MS) await renew();
     try {
       return await current()(header, token);
@@ -98,4 +115,5 @@ export const remoteKeySet = (deps: {
       return current()(header, token);
     }
   };
+  return { find, fetchAhead: renew };
 };

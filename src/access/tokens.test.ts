@@ -250,18 +250,17 @@ describe('a key set by URL', () => {
     served = KEYS;
     fetches = 0;
   });
-  const remote = () =>
-    accessWith(
-      remoteKeySet({
-        fetchKeys: async () => {
-          fetches += 1;
-          if (served instanceof Error) throw served;
-          return served;
-        },
-        monotonicMs: () => time,
-        logger,
-      }),
-    );
+  const keySet = (to = logger) =>
+    remoteKeySet({
+      fetchKeys: async () => {
+        fetches += 1;
+        if (served instanceof Error) throw served;
+        return served;
+      },
+      monotonicMs: () => time,
+      logger: to,
+    });
+  const remote = () => accessWith(keySet().find);
   const ask = async (from: ReturnType<typeof remote>, token: string): Promise<string> => {
     try {
       return (await from.authenticate(`Bearer ${token}`)).id;
@@ -324,6 +323,29 @@ describe('a key set by URL', () => {
     served = KEYS;
     time += 1_001;
     expect(await ask(from, token)).toBe('user:alice');
+  });
+
+  test('an issuer that is away is told once before any token comes, and asked again by one', async () => {
+    const told: unknown[] = [];
+    served = new Error('connection refused');
+    const { find, fetchAhead } = keySet({ ...logger, warn: (fields) => told.push(fields) });
+    await fetchAhead();
+    const from = accessWith(find);
+    expect(await ask(from, await sign())).toBe('issuer_unavailable');
+    expect(told).toEqual([
+      { problem: 'connection refused', hint: expect.stringContaining('CRUCIBLE_JWT_JWKS_URL') },
+    ]);
+    served = KEYS;
+    time = 5_000;
+    expect(await ask(from, await sign())).toBe('user:alice');
+  });
+
+  test('is known by the first token where it was fetched ahead', async () => {
+    const { find, fetchAhead } = keySet();
+    await fetchAhead();
+    served = new Error('connection refused');
+    expect(await ask(accessWith(find), await sign())).toBe('user:alice');
+    expect(fetches).toBe(1);
   });
 
   test.each([[{}], [{ keys: 'none' }], [null], ['<html>']])('%j is no key set', async (answer) => {

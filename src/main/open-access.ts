@@ -35,16 +35,25 @@ export const fetchJsonBy =
     return JSON.parse(body) as unknown;
   };
 
-/** Where the keys of tokens come from: the settings, a URL, or the issuer's own description. */
+/** Fetches the key set of an issuer: from a URL of the settings, or from where its own description says. */
+export const fetchKeysOf = (
+  { issuer, keysUrl }: Pick<JwtConfig, 'issuer' | 'keysUrl'>,
+  fetchJson: FetchJson,
+): (() => Promise<unknown>) => {
+  const keySetUrl = keysUrl === undefined ? createDiscovery(issuer, fetchJson) : () => keysUrl;
+  return async () => fetchJson(await keySetUrl());
+};
+
+/** Where the keys of tokens come from: the settings, or the issuer, which is asked at once; nobody waits for it. */
 const keysOf = (jwt: JwtConfig, fetchJson: FetchJson, logger: Logger): FindKey => {
   if (jwt.key !== undefined) return localKeySet(readLocalKeys(jwt.key));
-  const { keysUrl } = jwt;
-  const keySetUrl = keysUrl === undefined ? createDiscovery(jwt.issuer, fetchJson) : () => keysUrl;
-  return remoteKeySet({
-    fetchKeys: async () => fetchJson(await keySetUrl()),
+  const { find, fetchAhead } = remoteKeySet({
+    fetchKeys: fetchKeysOf(jwt, fetchJson),
     monotonicMs: () => performance.now(),
     logger,
   });
+  void fetchAhead();
+  return find;
 };
 
 /** @throws CrucibleError `config_invalid` for a local key that cannot be read */

@@ -247,6 +247,22 @@ describe('a server starts, and says so,', () => {
     expect((await stat(join(dir, 'not', 'yet'))).isDirectory()).toBe(true);
   });
 
+  test('where the keys of its issuer cannot be fetched: tokens are refused until they can', async () => {
+    const program = serve({
+      ...reachable(),
+      CRUCIBLE_JWT_ISSUER: 'https://a.example',
+      CRUCIBLE_JWT_AUDIENCE: 'crucible',
+      CRUCIBLE_JWT_JWKS_URL: `http://${NOWHERE}/keys`,
+      CRUCIBLE_EGRESS_ALLOW: '127.0.0.0/8',
+      CRUCIBLE_EGRESS_PORTS: '1',
+    });
+    const [line] = await program.line(/.*the issuer's keys could not be fetched.*/);
+    const { level, problem, hint } = JSON.parse(line) as Record<string, string>;
+    expect([level, problem]).toEqual(['warn', expect.stringContaining('127.0.0.1:1')]);
+    expect(hint).toContain('CRUCIBLE_JWT_JWKS_URL');
+    expect((await restOf(await program.ready(), KEY)('GET', '/events')).status).toBe(200);
+  });
+
   test.each([
     [
       'there is no such namespace',

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createServer } from 'node:net';
 import { cliIn, type Cli } from '../support/cli.ts';
+import { AUDIENCE, startIssuer } from '../support/issuer.ts';
 
 /** Commands that need no server. */
 
@@ -149,6 +150,23 @@ describe('crucible doctor', () => {
   it('tells that nobody can follow a server with an embedded database', async () => {
     const { code, of } = await examined({ CRUCIBLE_INTERNAL_KEY: 'k'.repeat(32) });
     expect([code, of('internal door')?.state]).toEqual([0, 'warn']);
+  });
+
+  it('asks the issuer of tokens for its keys, by the way out of a server', async () => {
+    await using issuer = await startIssuer();
+    const judged = async (env: Record<string, string>) => {
+      const jwt = { CRUCIBLE_JWT_ISSUER: issuer.url, CRUCIBLE_JWT_AUDIENCE: AUDIENCE };
+      const { code, of } = await examined({ ...jwt, CRUCIBLE_EGRESS_ALLOW: '127.0.0.0/8', ...env });
+      return { code, ...of('issuer') };
+    };
+    expect(await judged({})).toMatchObject({ state: 'ok', detail: expect.stringContaining('1 key') });
+    const mend = expect.stringContaining('CRUCIBLE_JWT_JWKS_URL');
+    for (const env of [
+      { CRUCIBLE_JWT_JWKS_URL: 'http://127.0.0.1:1/keys' },
+      { CRUCIBLE_JWT_JWKS_URL: `${issuer.url}/.well-known/oauth-authorization-server` },
+      { CRUCIBLE_EGRESS_ALLOW: '10.0.0.0/8' },
+    ])
+      expect(await judged(env)).toMatchObject({ code: 0, state: 'warn', mend });
   });
 
   it('says what is wrong with the configuration, and stops there', async () => {

@@ -3,9 +3,13 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { readdir, stat, statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
-import type { Config, InternalConfig } from '../../config/config.ts';
+import { assertKeySet } from '../../access/key-set.ts';
+import type { Config, InternalConfig, JwtConfig } from '../../config/config.ts';
+import { createEgress } from '../../egress/create.ts';
 import { messageOf } from '../../kernel/errors.ts';
+import { silentLogger } from '../../kernel/logger.ts';
 import { probeTemporal } from '../../temporal/probe.ts';
+import { fetchJsonBy, fetchKeysOf } from '../open-access.ts';
 import { fail, ok, warn, type Finding, type Judged } from './finding.ts';
 import { judgeClock, judgeDisk, judgeEgress, judgeMode, judgeNode } from './judge.ts';
 
@@ -72,6 +76,24 @@ const runningAt = async (host: string, number: number): Promise<string | undefin
     return body.status === 'ok' && typeof body.version === 'string' ? body.version : undefined;
   } catch {
     return undefined;
+  }
+};
+
+/** Whether the keys that tokens are judged by can be fetched, by the way out that a server would take. */
+const issuer = async (jwt: JwtConfig, policy: Config['egress']): Promise<Judged> => {
+  const from = jwt.keysUrl ?? jwt.issuer;
+  const egress = createEgress({ policy, logger: silentLogger });
+  try {
+    const keys = await fetchKeysOf(jwt, fetchJsonBy(egress))();
+    assertKeySet(keys);
+    return ok(`${from} has ${keys.keys.length === 1 ? '1 key' : `${keys.keys.length} keys`}`);
+  } catch (error) {
+    return warn(
+      `no keys from ${from}: ${messageOf(error)}`,
+      'Correct CRUCIBLE_JWT_ISSUER or CRUCIBLE_JWT_JWKS_URL, or open its address by CRUCIBLE_EGRESS_ALLOW.',
+    );
+  } finally {
+    await egress.close();
   }
 };
 
@@ -179,7 +201,7 @@ const carryOut = async ([check, judge]: Check): Promise<Finding> => {
  * @param builtMs when this release was made
  */
 export const examine = async (config: Config, builtMs: number): Promise<readonly Finding[]> => {
-  const { dataDir, host, internal } = config;
+  const { dataDir, host, internal, jwt } = config;
   const running = config.port === 0 ? undefined : await runningAt(host, config.port);
   const isRunning = running !== undefined;
   const own = ok(`Crucible ${running ?? ''} is running`);
@@ -200,6 +222,9 @@ export const examine = async (config: Config, builtMs: number): Promise<readonly
           ['temporal page', () => port('127.0.0.1', config.temporal.uiPort, 'CRUCIBLE_TEMPORAL_UI_PORT')],
         ] as const)
       : []),
+    ...(jwt === undefined || jwt.key !== undefined
+      ? []
+      : [['issuer', () => issuer(jwt, config.egress)] as const]),
     ['egress', async () => judgeEgress(config.egress.allow, await resolves())],
     [
       'disk',
