@@ -28,7 +28,10 @@ export const awaitLease = async <T>(
       if (waitedMs >= deps.patienceMs) throw stillHeld(waitedMs, error);
       if (waitedMs === 0) {
         deps.logger.warn(
-          { leaseMs: error.retryAfterMs, patienceMs: deps.patienceMs },
+          {
+            leaseMs: error.retryAfterMs,
+            ...(deps.patienceMs !== Infinity && { patienceMs: deps.patienceMs }),
+          },
           'another process is the writer of the log; waiting for its lease to end',
         );
         await deps.onHeld?.();
