@@ -146,7 +146,7 @@ describe('the graph over REST', () => {
       },
     ]);
     const unknown = await api.rest('POST', '/graph/traverse', { start: 'msg_nobody' });
-    expect(unknown.status).toBe(404);
+    expect(unknown).toMatchObject({ status: 422, body: { code: 'invalid', errors: [{ path: 'start' }] } });
   });
 
   test('finds paths, and tells of each once', async () => {
