@@ -1,24 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createHookDirectory } from '../../hooks/directory/directory.ts';
-import { createRouter } from '../../router/router.ts';
 import { loadAdminKey, type AdminKey } from '../access/admin-key-file.ts';
 import { buildEvent } from '../dispatch/build-event.ts';
-import { catalogue } from '../events/catalogue.ts';
-import { createHttpMetrics } from '../http/metrics.ts';
-import { createHttpServer } from '../http/server.ts';
 import { CrucibleError, isCrucibleError, messageOf } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
 import { createConnectedAgents } from '../stream/connected-agents.ts';
 import type { CrucibleDeps } from './deps.ts';
-import { eventTypes } from './event-types.ts';
 import { createClosers, type Closers } from './closers.ts';
 import { makeDirectories } from './directories.ts';
 import { followingTurn } from './following-turn.ts';
 import { healthOf } from './health.ts';
 import { internalOf, openLeaderDoor } from './leader-door.ts';
-import { createMetrics, watchWorkflows } from './metrics.ts';
+import { createMetrics, watchLeading, watchWorkflows } from './metrics.ts';
 import { openAccess } from './open-access.ts';
+import { openApi } from './open-api.ts';
 import { openDispatch } from './open-dispatch.ts';
 import { openLog } from './open-log.ts';
 import { openServices } from './open-services.ts';
@@ -28,7 +24,6 @@ import { pathsOf } from './paths.ts';
 import { tellSettingsChange } from './settings-change.ts';
 import { systemOrigin } from './system-origin.ts';
 import { turnOf } from './turn.ts';
-import { workflowUrls } from './workflow-url.ts';
 
 const HTTP_GRACE_MS = 10_000;
 /** How long the end waits, once the log has failed, for the refusals of what was under way to reach their callers. */
@@ -136,7 +131,7 @@ const open = async (
     closers,
   );
   const metrics = createMetrics(version);
-  metrics.watch('crucible_leading', '1 for the server that writes, 0 for one that follows it.', () => 1);
+  watchLeading(metrics, true);
   const log = metrics.observed(opened.log);
   const agents = createConnectedAgents();
   const { policies, egress, ...services } = await openServices(
@@ -169,31 +164,16 @@ const open = async (
   );
   const { corsOrigins: origins } = config.httpAccess;
   const stream = await openStream({ log, access, agents, origins, logger });
-  const http = createHttpServer({
-    router: createRouter({
-      ...services,
-      keys,
-      feed: stream.feed,
-      eventTypes: () => eventTypes(catalogue, services.customTypes),
-      workflowUrl: workflowUrls(config.temporal),
-      version,
-    }),
+  const http = openApi(deps, {
     services,
+    keys,
+    stream,
+    metrics,
     access,
-    admission: config.httpAccess,
     health: healthOf({ log, temporal, starter }),
-    logger: logger.child({ component: 'http' }),
-    version,
-    metrics: { http: createHttpMetrics(metrics.registry), access: config.metrics },
   });
   closers.add(() => http.close(HTTP_GRACE_MS));
   closers.add(() => stream.close());
-  stream.server.attach(http.node);
-  metrics.watch(
-    'crucible_stream_connections',
-    'Open connections of the stream, WebSockets and server-sent events.',
-    () => stream.server.figures().connections + stream.feed.readers,
-  );
   lastAnswers = () => http.close(LAST_ANSWERS_MS);
   door?.open({
     log: opened.log,

@@ -190,6 +190,12 @@ export const createMetrics = (version: string): Metrics => {
   };
 };
 
+/** The gauge of who writes: this process, or the one that it follows. */
+export const watchLeading = ({ watch }: Pick<Metrics, 'watch'>, leads: boolean): void =>
+  watch('crucible_leading', '1 for the server that writes, 0 for one that follows it.', () =>
+    leads ? 1 : 0,
+  );
+
 /** Gauges of Temporal and of the worker on it. */
 export const watchTemporal = (
   { watch }: Pick<Metrics, 'watch'>,

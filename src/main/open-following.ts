@@ -1,4 +1,3 @@
-import { createRouter } from '../../router/router.ts';
 import type { LeaderCase } from '../../router/trpc.ts';
 import type { Config } from '../config/config.ts';
 import type { BuildEvent } from '../dispatch/terminal-event.ts';
@@ -6,8 +5,6 @@ import { targetIndexOf } from '../dispatch/target-index.ts';
 import { catalogue } from '../events/catalogue.ts';
 import { createForward } from '../http/forward.ts';
 import { forwardingTo } from '../http/forwarding.ts';
-import { createHttpMetrics } from '../http/metrics.ts';
-import { createHttpServer } from '../http/server.ts';
 import { createLeaderClient } from '../internal/client.ts';
 import { systemClock as clock } from '../kernel/clock.ts';
 import { CrucibleError } from '../kernel/errors.ts';
@@ -20,14 +17,13 @@ import { STREAM_PATH } from '../stream/stream-server.ts';
 import { openFollowedStore } from '../surreal/surreal-store.ts';
 import { createClosers, type Closers } from './closers.ts';
 import type { CrucibleDeps } from './deps.ts';
-import { eventTypes } from './event-types.ts';
 import { healthOfFollower } from './health.ts';
-import { createMetrics } from './metrics.ts';
+import { createMetrics, watchLeading } from './metrics.ts';
 import { openAccess } from './open-access.ts';
+import { openApi } from './open-api.ts';
 import { openServices } from './open-services.ts';
 import { openStream } from './open-stream.ts';
 import { TABLES } from './tables.ts';
-import { workflowUrls } from './workflow-url.ts';
 
 /** How long requests under way have when the one that writes is gone, or this one stops. ms */
 const LAST_ANSWERS_MS = 1_000;
@@ -109,7 +105,7 @@ const open = async (deps: FollowingDeps, { url: leaderUrl, epoch }: Followed, cl
     'The last commit of the server that writes that this one has seen.',
     log.applied,
   );
-  metrics.watch('crucible_leading', '1 for the server that writes, 0 for one that follows it.', () => 0);
+  watchLeading(metrics, false);
   const agents = createConnectedAgents();
   const nothing = targetIndexOf([]);
   const { egress, ...services } = await openServices(
@@ -146,33 +142,18 @@ const open = async (deps: FollowingDeps, { url: leaderUrl, epoch }: Followed, cl
     untilApplied: (sequence) => log.untilApplied(sequence, SEEN_TIMEOUT_MS),
     logger,
   });
-  const http = createHttpServer({
-    router: createRouter({
-      ...services,
-      keys,
-      feed: stream.feed,
-      eventTypes: () => eventTypes(catalogue, services.customTypes),
-      workflowUrl: workflowUrls(config.temporal),
-      version,
-    }),
+  const http = openApi(deps, {
     services,
+    keys,
+    stream,
+    metrics,
     access,
-    admission: config.httpAccess,
     health: healthOfFollower({ log, leaderUrl }),
-    logger: deps.logger.child({ component: 'http' }),
-    version,
-    metrics: { http: createHttpMetrics(metrics.registry), access: config.metrics },
     forwarding: forwardingTo(forward, casesOf(config)),
   });
   closers.add(() => http.close(LAST_ANSWERS_MS));
   closers.add(() => forward.close(LAST_ANSWERS_MS));
   closers.add(() => stream.close());
-  stream.server.attach(http.node);
-  metrics.watch(
-    'crucible_stream_connections',
-    'Open connections of the stream, WebSockets and server-sent events.',
-    () => stream.server.figures().connections + stream.feed.readers,
-  );
   // Everything that holds something in memory listens by now.
   await log.begin();
   return { http, over: log.over };

@@ -26,7 +26,7 @@ const nameOf = async (log: Pick<Log, 'at' | 'onCommit'>): Promise<() => string |
 };
 
 /** Both ways to follow the log: over WebSockets, to `attach` to the server, and as server-sent events of the API. */
-interface Streams {
+export interface Streams {
   readonly server: StreamServer;
   readonly feed: FeedServer;
   /** Tells all who follow to come back. Before the server is closed: it would wait for them, and then cut them off. */

@@ -10,7 +10,7 @@ import type { ReadStore } from '../log/store.ts';
 import { openFollowedStore } from '../surreal/surreal-store.ts';
 import { createClosers, type Closers } from './closers.ts';
 import { makeDirectories } from './directories.ts';
-import { createMetrics, watchTemporal, type Metrics } from './metrics.ts';
+import { createMetrics, watchLeading, watchTemporal, type Metrics } from './metrics.ts';
 import { openWorkerSession, type Leading, type WorkerDeps, type WorkerSession } from './open-worker.ts';
 import { needsMending } from './program.ts';
 import { TABLES } from './tables.ts';
@@ -176,7 +176,7 @@ const componentsOf = (session: WorkerSession | undefined, waitsFor: string): rea
 };
 
 const watchWorker = (metrics: Metrics, session: () => WorkerSession | undefined): void => {
-  metrics.watch('crucible_leading', '1 for the server that writes, 0 for one that follows it.', () => 0);
+  watchLeading(metrics, false);
   metrics.watch(
     'crucible_commits_applied',
     'The last commit of the server that writes that this one has seen.',
