@@ -7,6 +7,7 @@ import type { AppendRequest, Committed, Log, Reactor } from './log.ts';
 import { createMemoryDisk, createMemoryStore, type MemoryDisk } from './memory-store.ts';
 import type { Row, TableDefinition } from './records.ts';
 import { CommitFailure, type Batch, type LogStore } from './store.ts';
+import { shownFirst } from './testing/shown-first.ts';
 
 const TABLES: readonly TableDefinition[] = [
   { name: 'thing', indexes: [] },
@@ -56,29 +57,18 @@ const events = (count: number): AppendRequest => ({
 });
 
 test('who waits until it is settled has the head of everything that the rows show', async () => {
-  const shown = Promise.withResolvers<void>();
-  const synced = Promise.withResolvers<void>();
-  const { log } = await open({
-    // As the database does it: readable first, synced after.
-    wrap: (store) => ({
-      ...store,
-      async commit(batch) {
-        await store.commit(batch);
-        shown.resolve();
-        await synced.promise;
-      },
-    }),
-  });
+  const { wrap, shown, sync } = shownFirst();
+  const { log } = await open({ wrap });
   await log.settled();
   const appended = log.append({
     events: [sampleEvent()],
     mutations: [{ op: 'insert', table: 'thing', row: { id: 'a' } }],
   });
-  await shown.promise;
+  await shown;
   expect(await log.records.get('thing', 'a')).toEqual({ id: 'a' });
   expect(log.head()).toBe(0);
   const settled = log.settled().then(() => log.head());
-  synced.resolve();
+  sync();
   expect(await settled).toBe(1);
   await appended;
 });

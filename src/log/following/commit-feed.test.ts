@@ -2,24 +2,21 @@ import { describe, expect, test } from 'vitest';
 import type { LeadingLog } from '../create-log.ts';
 import { createCommitFeed, type CommitFeed, type CommitFeedDeps } from './commit-feed.ts';
 import type { FeedItem } from './leader.ts';
-import { events, failure, openWriting, turn } from './testing/open-log.ts';
+import { failure } from '../../kernel/testing/failure.ts';
+import { events, openWriting, turn } from './testing/open-log.ts';
+import { manualSeconds } from './testing/pair.ts';
 
 const open = async (
   capacity?: CommitFeedDeps['capacity'],
 ): Promise<{ log: LeadingLog; feed: CommitFeed; tick: () => void }> => {
   const log = await openWriting();
-  let tick = (): void => undefined;
+  const { everySecond, tick } = manualSeconds();
   const feed = createCommitFeed({
     log,
-    everySecond: (act) => {
-      tick = act;
-      return () => {
-        tick = () => undefined;
-      };
-    },
+    everySecond,
     ...(capacity !== undefined && { capacity }),
   });
-  return { log, feed, tick: () => tick() };
+  return { log, feed, tick };
 };
 
 const iterate = (items: AsyncIterable<FeedItem>): AsyncIterator<FeedItem> => items[Symbol.asyncIterator]();
@@ -140,15 +137,9 @@ describe('the feed of commits', () => {
   test('is alive every second, also under load, and says why nothing can be written', async () => {
     const opened = await openWriting();
     const says: { problem?: string } = {};
-    let tick = (): void => undefined;
     const log = { ...opened, problem: () => says.problem };
-    const feed = createCommitFeed({
-      log,
-      everySecond: (act) => {
-        tick = act;
-        return () => undefined;
-      },
-    });
+    const { everySecond, tick } = manualSeconds();
+    const feed = createCommitFeed({ log, everySecond });
     const items = follow(feed);
     await next(items);
     const waiting = next(items);

@@ -8,7 +8,9 @@ import { createMemoryDisk, type MemoryDisk } from '../memory-store.ts';
 import type { LogStore } from '../store.ts';
 import { openFollowedLog, type FollowedLog } from './followed-log.ts';
 import type { FeedItem, Leader } from './leader.ts';
-import { clock, events, failure, openDisk, openWriting, turn } from './testing/open-log.ts';
+import { failure } from '../../kernel/testing/failure.ts';
+import { shownFirst } from '../testing/shown-first.ts';
+import { clock, events, openDisk, openWriting, turn } from './testing/open-log.ts';
 import { createNearLeader, impatient, manualTime, type NearLeader } from './testing/pair.ts';
 
 interface Opened {
@@ -156,27 +158,19 @@ describe('its start', () => {
   });
 
   test('has begun when all is acknowledged that its caches may have read', async () => {
-    const synced = Promise.withResolvers<void>();
-    const shown = Promise.withResolvers<void>();
+    const { wrap, shown, sync } = shownFirst();
     const { writing, followed } = await open({
       begin: false,
-      wrap: (store) => ({
-        ...store,
-        async commit(batch) {
-          await store.commit(batch);
-          shown.resolve();
-          await synced.promise;
-        },
-      }),
+      wrap,
     });
     const appended = writing.append(put('a', 1));
-    await shown.promise;
+    await shown;
     expect(await followed.records.get('thing', 'a')).toMatchObject({ n: 1 });
     let begun = false;
     const beginning = followed.begin().then(() => (begun = true));
     await turn();
     expect(begun).toBe(false);
-    synced.resolve();
+    sync();
     await beginning;
     expect(followed.applied()).toBe(1);
     await appended;
@@ -230,53 +224,37 @@ describe('its start', () => {
 
 describe('settled', () => {
   test('waits for the commit that the store shows already, and so for its event', async () => {
-    const shown = Promise.withResolvers<void>();
-    const synced = Promise.withResolvers<void>();
+    const { wrap, shown, sync } = shownFirst();
     const { writing, followed } = await open({
-      wrap: (store) => ({
-        ...store,
-        async commit(batch) {
-          await store.commit(batch);
-          shown.resolve();
-          await synced.promise;
-        },
-      }),
+      wrap,
     });
     await followed.settled();
     const appended = writing.append({
       events: [sampleEvent()],
       mutations: [{ op: 'insert', table: 'thing', row: { id: 'a' } }],
     });
-    await shown.promise;
+    await shown;
     expect(await followed.records.get('thing', 'a')).toEqual({ id: 'a' });
     expect(followed.head()).toBe(0);
     const settled = followed.settled().then(() => followed.head());
     const asked = Promise.all([followed.settled(), followed.settled()]).then(() => followed.head());
     await turn();
-    synced.resolve();
+    sync();
     expect([await settled, await asked]).toEqual([1, 1]);
     await appended;
   });
 
   test('is waited for before a repeat is answered', async () => {
-    const shown = Promise.withResolvers<void>();
-    const synced = Promise.withResolvers<void>();
+    const { wrap, shown, sync } = shownFirst();
     const { writing, followed } = await open({
-      wrap: (store) => ({
-        ...store,
-        async commit(batch) {
-          await store.commit(batch);
-          shown.resolve();
-          await synced.promise;
-        },
-      }),
+      wrap,
     });
     const idempotency = { scope: 's', key: 'k', hash: 'h' };
     const appended = writing.append({ ...events(1), idempotency });
-    await shown.promise;
+    await shown;
     const asked = followed.answered(idempotency);
     await turn();
-    synced.resolve();
+    sync();
     expect((await asked)?.events).toEqual((await appended).events);
   });
 

@@ -6,7 +6,8 @@ import type { AppendRequest, AppendResult } from '../log.ts';
 import { createCommitFeed } from './commit-feed.ts';
 import type { SentAppend } from './leader.ts';
 import { createSentAppends } from './sent-appends.ts';
-import { events, failure, openWriting } from './testing/open-log.ts';
+import { failure } from '../../kernel/testing/failure.ts';
+import { events, openWriting } from './testing/open-log.ts';
 
 const open = async (options: {
   readonly append?: (log: LeadingLog, request: AppendRequest) => Promise<AppendResult>;

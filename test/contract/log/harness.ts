@@ -1,4 +1,3 @@
-import { CrucibleError } from '../../../src/kernel/errors.ts';
 import type { TableDefinition } from '../../../src/log/records.ts';
 import type { LogStore } from '../../../src/log/store.ts';
 
@@ -29,14 +28,3 @@ export const TABLES: readonly TableDefinition[] = [
     search: { name: 'note_text', field: 'text', within: 'world' },
   },
 ];
-
-/** The error that the work ends with; an answer is a failure of the test. */
-export const failure = async (work: Promise<unknown>): Promise<CrucibleError> => {
-  try {
-    await work;
-  } catch (error) {
-    if (error instanceof CrucibleError) return error;
-    throw error;
-  }
-  throw new Error('It did not fail');
-};

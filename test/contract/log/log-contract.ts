@@ -6,7 +6,8 @@ import { silentLogger } from '../../../src/kernel/logger.ts';
 import { createLog, idleReactor } from '../../../src/log/create-log.ts';
 import type { EventPage, EventQuery, Log, ReplayItem } from '../../../src/log/log.ts';
 import { sampleEvent } from '../../support/sample-events.ts';
-import { failure, type Database, type StoreHarness } from './harness.ts';
+import type { Database, StoreHarness } from './harness.ts';
+import { failure } from '../../../src/kernel/testing/failure.ts';
 
 export type OpenLog = (database: Database, clock: Clock) => Promise<Log>;
 

@@ -11,13 +11,24 @@ import type { LogStore } from '../../../src/log/store.ts';
 import { openFollowedStore, openSurrealStore } from '../../../src/surreal/surreal-store.ts';
 import { sampleEvent } from '../../support/sample-events.ts';
 import { startSurrealServer, surrealBinary, type SurrealServer } from '../../support/surreal-server.ts';
-import { failure, TABLES } from './harness.ts';
+import { TABLES } from './harness.ts';
+import { failure } from '../../../src/kernel/testing/failure.ts';
 import { describeLog } from './log-contract.ts';
 import { openFollowing } from './open-following.ts';
 import { describeStore } from './store-contract.ts';
 import { describeText } from './text-contract.ts';
 import { describeSurreal } from './surreal-contract.ts';
 import { surrealHarness } from './surreal-harness.ts';
+
+/** Resolves with the first commit after which it is so. */
+const untilCommit = (log: Pick<Log, 'onCommit'>, isSo: () => boolean): Promise<void> =>
+  new Promise((resolve) => {
+    const ended = log.onCommit(() => {
+      if (!isSo()) return;
+      ended();
+      resolve();
+    });
+  });
 
 const binary = surrealBinary();
 const why =
@@ -113,14 +124,8 @@ describe.skipIf(binary === undefined)(`a SurrealDB server that fails, and other 
     };
     const publishers = Array.from({ length: 8 }, publish);
     for (let round = 0; round < 5; round += 1) {
-      const before = acknowledged.size;
-      await new Promise<void>((resolve) => {
-        const ended = log.onCommit(() => {
-          if (acknowledged.size < before + 100) return;
-          ended();
-          resolve();
-        });
-      });
+      const enough = acknowledged.size + 100;
+      await untilCommit(log, () => acknowledged.size >= enough);
       await server.kill();
       await server.start();
     }
@@ -170,14 +175,8 @@ describe.skipIf(binary === undefined)(`a SurrealDB server that fails, and other 
     };
     const publishers = ['a', 'b', 'c', 'd'].map(publish);
     for (let round = 0; round < 2; round += 1) {
-      const before = told.length;
-      await new Promise<void>((resolve) => {
-        const ended = followed.onCommit(() => {
-          if (told.length < before + 50) return;
-          ended();
-          resolve();
-        });
-      });
+      const enough = told.length + 50;
+      await untilCommit(followed, () => told.length >= enough);
       await server.kill();
       await server.start();
     }

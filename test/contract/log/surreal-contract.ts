@@ -5,7 +5,8 @@ import { createLog, idleReactor } from '../../../src/log/create-log.ts';
 import { indexStatement } from '../../../src/surreal/index-read.ts';
 import { textStatement } from '../../../src/surreal/text-read.ts';
 import { sampleEvent } from '../../support/sample-events.ts';
-import { TABLES, failure } from './harness.ts';
+import { TABLES } from './harness.ts';
+import { failure } from '../../../src/kernel/testing/failure.ts';
 import type { SurrealHarness } from './surreal-harness.ts';
 
 /** What rests on how SurrealDB plans and reads, beyond the contract. */

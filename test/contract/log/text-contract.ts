@@ -5,7 +5,8 @@ import type { Records, Row } from '../../../src/log/records.ts';
 import { createMemoryStore } from '../../../src/log/memory-store.ts';
 import { createRecords } from '../../../src/log/store-records.ts';
 import type { LogStore, TableWrites } from '../../../src/log/store.ts';
-import { TABLES, failure, type StoreHarness } from './harness.ts';
+import { TABLES, type StoreHarness } from './harness.ts';
+import { failure } from '../../../src/kernel/testing/failure.ts';
 
 /** Full text as every storage of the log has it. The memory twin is the reference, scores and order included. */
 export const describeText = (harness: StoreHarness): void => {

@@ -1,5 +1,4 @@
 import { sampleEvent } from '../../../../test/support/sample-events.ts';
-import { CrucibleError } from '../../../kernel/errors.ts';
 import { silentLogger } from '../../../kernel/logger.ts';
 import { createLog, idleReactor, type LeadingLog } from '../../create-log.ts';
 import type { AppendRequest } from '../../log.ts';
@@ -21,16 +20,6 @@ export const openWriting = (store: LogStore = openDisk()): Promise<LeadingLog> =
 export const events = (count: number): AppendRequest => ({
   events: Array.from({ length: count }, () => sampleEvent()),
 });
-
-export const failure = async (work: Promise<unknown>): Promise<CrucibleError> => {
-  try {
-    await work;
-  } catch (error) {
-    if (error instanceof CrucibleError) return error;
-    throw error;
-  }
-  throw new Error('It did not fail');
-};
 
 /** A turn in which everything that could go on has gone on. */
 export const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));

@@ -27,17 +27,8 @@ export const createNearLeader = (
   log: LeadingLog,
   options: Pick<CommitFeedDeps, 'capacity'> = {},
 ): NearLeader => {
-  let tick = (): void => undefined;
-  const feed = createCommitFeed({
-    log,
-    everySecond: (act) => {
-      tick = act;
-      return () => {
-        tick = () => undefined;
-      };
-    },
-    ...options,
-  });
+  const { everySecond, tick } = manualSeconds();
+  const feed = createCommitFeed({ log, everySecond, ...options });
   const appends = createSentAppends({ log, feed });
   const sent: SentAppend[] = [];
   const connections = new Set<AbortController>();
@@ -74,7 +65,7 @@ export const createNearLeader = (
     cut() {
       for (const connection of connections) connection.abort();
     },
-    tick: () => tick(),
+    tick,
     loseNext: (what) => void losing.push(what),
     leave() {
       gone = true;
@@ -106,5 +97,22 @@ export const manualTime = (): { readonly after: After; pass(ms: number): void; d
         if (due.delete(timer)) timer.work();
       }
     },
+  };
+};
+
+/** Seconds that pass when the test says so. */
+export const manualSeconds = (): {
+  readonly everySecond: CommitFeedDeps['everySecond'];
+  readonly tick: () => void;
+} => {
+  let act = (): void => undefined;
+  return {
+    everySecond: (given) => {
+      act = given;
+      return () => {
+        act = () => undefined;
+      };
+    },
+    tick: () => act(),
   };
 };
